@@ -1,0 +1,52 @@
+import type { ErrorCode } from './errors';
+import type { PublisherRef } from './publisher';
+
+/** What the workflow asks of one drain activity. Plain JSON, never payloads. */
+export interface DrainRequest {
+  readonly publisher: PublisherRef;
+  /** Names this grant for ever: a retried drain subtracts what the grant recorded already. */
+  readonly grantId: string;
+  /** Most events to record under this grant; 0 = only settle what is in doubt (D0–D2). */
+  readonly events: number;
+  /** Most time to spend before returning, ms. */
+  readonly maxMs: number;
+  /** How long to wait for new events once the backlog is empty, ms. */
+  readonly lingerMs: number;
+  /** The worker of the last drain, which may still hold this publisher's clean session; null = unknown. */
+  readonly lastWorker: string | null;
+  /** True while the last drain failed: take everything in doubt over first, in small batches. */
+  readonly cautious: boolean;
+}
+
+/** What a drain tells the workflow. Totals come from Postgres, so a lost result neither overspends nor miscounts. */
+export interface DrainOutcome {
+  /** Events recorded under this grant (whether sent by this attempt or an earlier one). */
+  readonly recorded: number;
+  /** Events settled by this attempt. */
+  readonly published: number;
+  /** Events parked by this attempt. */
+  readonly parked: number;
+  readonly batches: number;
+  readonly end: DrainEnd;
+  readonly failure: DrainFailure | null;
+  readonly blockedTopics: readonly string[];
+  readonly worker: string;
+}
+
+/**
+ * empty    nothing to do any more; the row says sleeping, wakes arrive by signal
+ * granted  the grant is used up
+ * time     `maxMs` is over (or others wait); more may be pending
+ * stopping this worker shuts down
+ * fenced   another drain took over
+ * failed   see `failure`
+ * halted   row and ledger contradict each other; an operator must decide
+ */
+export type DrainEnd = 'empty' | 'granted' | 'time' | 'stopping' | 'fenced' | 'failed' | 'halted';
+
+export interface DrainFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** True if it counts as a failure of the destination. */
+  readonly breaker: boolean;
+}

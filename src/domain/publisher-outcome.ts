@@ -1,0 +1,97 @@
+import { PROBE_EVENTS, breakerFailed, breakerProbing, breakerSucceeded } from './breaker';
+import type { DrainOutcome } from './drain';
+import type { PublisherState } from './publisher-state';
+import { spend } from './quota';
+
+/** First wait after a failure below the breaker's threshold; doubles with each, so that three of them span about 3.5 s. */
+const RETRY_MS = 500;
+/** While only some topics are blocked, the publisher looks at them again after this long. */
+const BLOCKED_TOPIC_RETRY_MS = 2_000;
+/** Longest pause between failed drains while the breaker is closed: an outage of Postgres is noticed as over within it. */
+const MAX_RETRY_MS = 10_000;
+
+/** A drain starts: the breaker's probe is on its way, the grant gets its number, the wake is consumed. */
+export function drainStarted(state: PublisherState, probe: boolean): PublisherState {
+  return {
+    ...state,
+    breaker: probe ? breakerProbing(state.breaker) : state.breaker,
+    counters: { ...state.counters, drains: state.counters.drains + 1 },
+    drain: { ...state.drain, grants: state.drain.grants + 1, woken: false, retryAt: null },
+  };
+}
+
+/**
+ * Reduces a drain's outcome into breaker, quota and counters. `random` in [0, 1) is the jitter. Whether more work is
+ * pending is judged from how the drain ended: only `empty` says that nothing is.
+ */
+export function drainEnded(
+  state: PublisherState,
+  outcome: DrainOutcome,
+  request: { readonly events: number; readonly probe: boolean },
+  now: number,
+  random: number,
+): PublisherState {
+  const counters = {
+    ...state.counters,
+    batches: state.counters.batches + outcome.batches,
+    published: state.counters.published + outcome.published,
+    parked: state.counters.parked + outcome.parked,
+    failures: state.counters.failures + (outcome.failure === null ? 0 : 1),
+  };
+  const quota = { ...spend(state.quota, state.config.quota, outcome.recorded), ...state.config.quota };
+  const breaker = reduceBreaker(state, outcome, request, now, random);
+  const failed = outcome.end === 'failed' && outcome.published === 0 ? state.drain.failed + 1 : 0;
+  const more = outcome.end !== 'empty' && outcome.end !== 'halted';
+  return {
+    ...state,
+    counters,
+    quota,
+    breaker,
+    halted: outcome.end === 'halted' ? { why: outcome.failure?.message ?? 'halted', since: now } : state.halted,
+    drain: {
+      ...state.drain,
+      lastWorker: outcome.worker,
+      // A grant of 0 ends `granted` too: it has looked at what is in doubt, not at the backlog.
+      woken: state.drain.woken || more,
+      doubt: outcome.end === 'failed' || outcome.end === 'fenced',
+      failed,
+      retryAt: retryAt(outcome, failed, now, random),
+      lastFailure:
+        outcome.failure === null
+          ? state.drain.lastFailure
+          : { code: outcome.failure.code, message: outcome.failure.message.slice(0, 500), at: now },
+      blockedTopics: outcome.blockedTopics.slice(0, 20),
+    },
+  };
+}
+
+/** A failure counts only when nothing else of the publisher succeeded: one dead topic must not stop the others. */
+function reduceBreaker(
+  state: PublisherState,
+  outcome: DrainOutcome,
+  request: { readonly events: number; readonly probe: boolean },
+  now: number,
+  random: number,
+): PublisherState['breaker'] {
+  if (outcome.published > 0) return breakerSucceeded(state.breaker);
+  if (outcome.failure !== null && outcome.failure.breaker) {
+    return breakerFailed(
+      state.breaker,
+      state.config.breaker,
+      now,
+      `${outcome.failure.code}: ${outcome.failure.message}`.slice(0, 500),
+      random,
+    );
+  }
+  // A probe that found nothing to send, or only events to park, has reached the destination without a failure.
+  const probed =
+    request.probe && (outcome.end === 'empty' || outcome.end === 'granted' || outcome.parked >= PROBE_EVENTS);
+  return probed ? breakerSucceeded(state.breaker) : state.breaker;
+}
+
+function retryAt(outcome: DrainOutcome, failed: number, now: number, random: number): number | null {
+  if (outcome.end === 'fenced') return now + Math.round(RETRY_MS * (0.5 + random));
+  if (outcome.end !== 'failed') return null;
+  if (outcome.blockedTopics.length > 0 && outcome.published > 0) return now + BLOCKED_TOPIC_RETRY_MS;
+  return now + Math.round(Math.min(RETRY_MS * 2 ** Math.min(failed, 6), MAX_RETRY_MS) * (0.8 + 0.4 * random));
+}

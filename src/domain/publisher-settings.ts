@@ -1,0 +1,53 @@
+import type { BreakerConfig } from './breaker';
+import type { Overrides, PublisherState, WaitReason } from './publisher-state';
+import type { PublisherRef } from './publisher';
+import type { DrainOutcome, DrainRequest } from './drain';
+
+/** What the deployment decides, read at the start of each run, so that a new deployment reaches running publishers. */
+export interface PublisherSettings {
+  /** Most events one grant allows. */
+  readonly maxGrant: number;
+  /** Most time one drain may take, ms. */
+  readonly drainMaxMs: number;
+  /** How long a drain waits for new events after the backlog is empty, ms. */
+  readonly lingerMs: number;
+  /** A drain that sends no heartbeat for this long is given to another worker, ms. */
+  readonly heartbeatTimeoutMs: number;
+  /** A run continues as new beyond this many history events. */
+  readonly maxHistoryEvents: number;
+  readonly breaker: BreakerConfig;
+}
+
+/** The part of the publisher's row that an operator set and that must survive a wiped Temporal. */
+export interface SavedPublisher {
+  readonly limits: Overrides;
+  readonly paused: PublisherState['paused'];
+  readonly halted: PublisherState['halted'];
+}
+
+/** One object argument, so that fields can be added without breaking running workflows. */
+export interface PublisherInput {
+  readonly publisher: PublisherRef;
+  /** Carried over continue-as-new; absent on a fresh start. */
+  readonly state?: PublisherState;
+}
+
+/** The activities of a publisher workflow. */
+export interface PublisherActivities {
+  /** Runs one drain; never throws for anything that belongs into an outcome. */
+  drain(request: DrainRequest): Promise<DrainOutcome>;
+  /** Local, short. Reads the deployment's settings and what operators saved. */
+  loadPublisher(ref: PublisherRef): Promise<{ readonly settings: PublisherSettings; readonly saved: SavedPublisher }>;
+  /** Local, short. Writes why the publisher waits and what operators set, so that sweep and restarts know. */
+  savePublisher(ref: PublisherRef, save: PublisherSave): Promise<void>;
+}
+
+export interface PublisherSave {
+  /** null = only what operators set; the row's state stays as it is. */
+  readonly why: WaitReason | null;
+  /** ms since epoch, null = without end. */
+  readonly until: number | null;
+  readonly paused: PublisherState['paused'];
+  readonly halted: PublisherState['halted'];
+  readonly limits: Overrides;
+}

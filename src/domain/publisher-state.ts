@@ -1,0 +1,164 @@
+import type { BreakerConfig, BreakerState } from './breaker';
+import { CLOSED_BREAKER, DEFAULT_BREAKER, PROBE_EVENTS, breakerAllows } from './breaker';
+import type { PublisherRef } from './publisher';
+import type { QuotaConfig, QuotaState } from './quota';
+import { UNLIMITED_QUOTA, grantable, initialQuota, refill, waitForTokens } from './quota';
+
+/** Everything a publisher workflow knows: plain JSON, carried over continue-as-new, returned by the query `state`. */
+export interface PublisherState {
+  readonly tenant: string;
+  readonly destination: string;
+  readonly shard: number;
+  /** In force: the deployment's defaults under what operators set. */
+  readonly config: PublisherConfig;
+  /** What operators set, and nothing else: a new deployment's defaults reach all other fields. */
+  readonly overrides: Overrides;
+  readonly breaker: BreakerState;
+  readonly quota: QuotaState & { readonly ratePerSecond: number | null; readonly burst: number };
+  readonly paused: Paused | null;
+  readonly halted: Halted | null;
+  readonly counters: Counters;
+  readonly drain: DrainMemory;
+}
+
+export interface PublisherConfig {
+  readonly breaker: BreakerConfig;
+  readonly quota: QuotaConfig;
+  readonly onPoison: 'hold-key' | 'skip';
+  readonly weight: number;
+}
+
+export interface Overrides {
+  readonly breaker?: Partial<BreakerConfig>;
+  readonly quota?: Partial<QuotaConfig>;
+  readonly onPoison?: 'hold-key' | 'skip';
+  readonly weight?: number;
+  /** An operator holds the breaker open: the reason and when. */
+  readonly heldOpen?: { readonly reason: string; readonly since: number };
+}
+
+export interface Paused {
+  readonly by: string;
+  readonly why: string;
+  readonly since: number;
+  /** ms since epoch; null = until an operator resumes. */
+  readonly until: number | null;
+}
+
+export interface Halted {
+  readonly why: string;
+  readonly since: number;
+}
+
+export interface Counters {
+  readonly wakes: number;
+  readonly drains: number;
+  readonly batches: number;
+  readonly published: number;
+  readonly parked: number;
+  readonly failures: number;
+  /** Commands whose arguments made no sense: counted and dropped, they never wedge the workflow. */
+  readonly refusedCommands: number;
+}
+
+/** What the workflow remembers of its drains. */
+export interface DrainMemory {
+  /** Grants handed out since the publisher's first run; part of each grant id. */
+  readonly grants: number;
+  readonly lastWorker: string | null;
+  /** Something may be pending: a wake came, or the last drain did not end empty. */
+  readonly woken: boolean;
+  /** A batch may be in doubt: D0–D2 must run even while paused or open. */
+  readonly doubt: boolean;
+  /** Drains in a row that failed, for whatever reason: the exponent of the back-off between them. */
+  readonly failed: number;
+  /** No drain before this moment (ms since epoch) after a failure below the breaker's threshold. */
+  readonly retryAt: number | null;
+  readonly lastFailure: { readonly code: string; readonly message: string; readonly at: number } | null;
+  readonly blockedTopics: readonly string[];
+}
+
+/** What the publisher does next. */
+export type Decision =
+  | { readonly kind: 'drain'; readonly events: number; readonly probe: boolean }
+  | { readonly kind: 'wait'; readonly why: WaitReason; readonly until: number | null };
+
+/** The row's state while the publisher waits: the sweep reads it and leaves such publishers alone. */
+export type WaitReason = 'sleeping' | 'paused' | 'throttled' | 'open' | 'halted';
+
+export function defaultConfig(breaker: BreakerConfig = DEFAULT_BREAKER): PublisherConfig {
+  return { breaker, quota: UNLIMITED_QUOTA, onPoison: 'hold-key', weight: 1 };
+}
+
+/** The deployment's defaults under what operators set. */
+export function mergeConfig(base: PublisherConfig, overrides: Overrides): PublisherConfig {
+  return {
+    breaker: { ...base.breaker, ...overrides.breaker },
+    quota: { ...base.quota, ...overrides.quota },
+    onPoison: overrides.onPoison ?? base.onPoison,
+    weight: overrides.weight ?? base.weight,
+  };
+}
+
+export function initialState(ref: PublisherRef, config: PublisherConfig, now: number): PublisherState {
+  return {
+    ...ref,
+    config,
+    overrides: {},
+    breaker: CLOSED_BREAKER,
+    quota: { ...initialQuota(config.quota, now), ...config.quota },
+    paused: null,
+    halted: null,
+    counters: { wakes: 0, drains: 0, batches: 0, published: 0, parked: 0, failures: 0, refusedCommands: 0 },
+    drain: {
+      grants: 0,
+      lastWorker: null,
+      woken: true,
+      // A fresh workflow cannot know what its predecessor left.
+      doubt: true,
+      failed: 0,
+      retryAt: null,
+      lastFailure: null,
+      blockedTopics: [],
+    },
+  };
+}
+
+/** Lets time do its work: refills the quota, ends a pause whose time is over. */
+export function advance(state: PublisherState, now: number): PublisherState {
+  const quota = { ...refill(state.quota, state.config.quota, now), ...state.config.quota };
+  const over = state.paused !== null && state.paused.until !== null && now >= state.paused.until;
+  // Nobody wakes a paused publisher, so the end of a pause counts as a wake.
+  return over ? { ...state, quota, paused: null, drain: { ...state.drain, woken: true } } : { ...state, quota };
+}
+
+/**
+ * The next step of an advanced state. Order matters: a halted publisher touches nothing; a paused one only settles what
+ * is in doubt (a grant of 0); then back-off, breaker and quota each may say when to look again.
+ */
+export function decide(state: PublisherState, now: number, maxGrant: number): Decision {
+  if (state.halted !== null) return { kind: 'wait', why: 'halted', until: null };
+  const retryAt = state.drain.retryAt;
+  const backingOff = retryAt !== null && now < retryAt;
+  if (state.paused !== null) {
+    if (!state.drain.doubt) return { kind: 'wait', why: 'paused', until: state.paused.until };
+    if (!backingOff) return { kind: 'drain', events: 0, probe: false };
+    return { kind: 'wait', why: 'paused', until: retryAt };
+  }
+  if (!state.drain.woken && !state.drain.doubt) return { kind: 'wait', why: 'sleeping', until: null };
+  if (backingOff) return { kind: 'wait', why: 'throttled', until: retryAt };
+
+  const breaker = breakerAllows(state.breaker, now);
+  if (breaker.allow === 'none') {
+    // An operator opened it while a batch was in doubt: settle that one, for readers of a shared topic wait for it.
+    if (state.breaker.manual && state.drain.doubt) return { kind: 'drain', events: 0, probe: false };
+    return { kind: 'wait', why: 'open', until: breaker.until };
+  }
+  const wanted = breaker.allow === 'probe' ? PROBE_EVENTS : maxGrant;
+  const events = grantable(state.quota, state.config.quota, wanted);
+  if (events === 0) {
+    const wait = waitForTokens(state.quota, state.config.quota, wanted);
+    return { kind: 'wait', why: 'throttled', until: wait === null ? null : now + wait };
+  }
+  return { kind: 'drain', events, probe: breaker.allow === 'probe' };
+}
