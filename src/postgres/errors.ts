@@ -1,0 +1,52 @@
+import { OutboxError, errorMessage, isOutboxError } from '../domain/errors';
+
+/** SQLSTATEs of our own SQL functions. */
+export const SQLSTATE = {
+  /** The dedupe key was used before, with other content. */
+  conflict: 'OB001',
+  /** The event breaks a rule; the message names field, rule and remedy. */
+  invalid: 'OB002',
+  /** The tenant is unknown or suspended. */
+  tenant: 'OB003',
+} as const;
+
+/** Classes 08 connection, 53 resources, 57 operator intervention, 40 rollback, 55 object not in the required state, 25P0x time-outs. */
+const PASSING = /^(08|53|57|40|55|25P0[3-5])/;
+
+/**
+ * Any error of `pg` as an OutboxError: POSTGRES_UNAVAILABLE when the same statement may succeed later, POSTGRES_REFUSED
+ * when it will not. The server's `detail` and `where` stay behind, because they quote stored values.
+ */
+export function classify(error: unknown): OutboxError {
+  if (isOutboxError(error)) return error;
+  const sqlstate = sqlstateOf(error);
+  const details = {
+    sqlstate: sqlstate ?? null,
+    constraint: fieldOf(error, 'constraint'),
+    table: fieldOf(error, 'table'),
+  };
+  if (sqlstate === null || PASSING.test(sqlstate)) {
+    return new OutboxError(
+      'POSTGRES_UNAVAILABLE',
+      `Postgres does not answer: ${errorMessage(error)}. Check DATABASE_URL and the server's health; the work is retried.`,
+      { cause: error, details },
+    );
+  }
+  return new OutboxError(
+    'POSTGRES_REFUSED',
+    `Postgres refused a statement (${sqlstate}): ${errorMessage(error)}. Check that the schema is current: migrate status.`,
+    { cause: error, details },
+  );
+}
+
+/** The five-character SQLSTATE of an error of `pg`, or null when it did not come from the server. */
+export function sqlstateOf(error: unknown): string | null {
+  const code = fieldOf(error, 'code');
+  return code !== null && /^[0-9A-Z]{5}$/.test(code) && fieldOf(error, 'severity') !== null ? code : null;
+}
+
+function fieldOf(error: unknown, name: string): string | null {
+  if (typeof error !== 'object' || error === null) return null;
+  const value: unknown = (error as Record<string, unknown>)[name];
+  return typeof value === 'string' ? value : null;
+}

@@ -1,0 +1,90 @@
+import type { ConnectionOptions } from 'node:tls';
+import { Pool } from 'pg';
+import type { PoolClient } from 'pg';
+import { OutboxError } from '../domain/errors';
+import { classify } from './errors';
+import { query } from './query';
+import type { Db } from './query';
+
+export interface PoolOptions {
+  readonly max?: number;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName?: string;
+  /** Overrides what sslmode in the URL says. */
+  readonly ssl?: ConnectionOptions | boolean;
+  /** No statement runs longer, ms. */
+  readonly statementTimeoutMs?: number;
+  readonly lockTimeoutMs?: number;
+  /** A transaction that was left open ends after this time, ms: it would hold back vacuum for the whole database. */
+  readonly idleInTransactionTimeoutMs?: number;
+  /** How long to wait for a connection, ms. */
+  readonly connectTimeoutMs?: number;
+  /**
+   * True when the URL names a transaction pooler. PgBouncer refuses connections with startup parameters that it does not
+   * know, so the time-outs are then left to `alter role … set statement_timeout = …` and to the client-side limit.
+   */
+  readonly throughPooler?: boolean;
+  /** An idle connection broke (server restart, fail-over). The pool replaces it; this is for the log. */
+  readonly onError?: (error: OutboxError) => void;
+}
+
+/** A pool with time-outs on everything. Never throws for an unreachable server: the first query does. */
+export function createPool(url: string, options: PoolOptions = {}): Pool {
+  const statementTimeout = options.statementTimeoutMs ?? 30_000;
+  const pool = new Pool({
+    connectionString: url,
+    max: options.max ?? 10,
+    application_name: options.applicationName ?? 'temporal-outbox',
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    // A server that hangs or a link that swallows packets never answers with its own time-out.
+    query_timeout: statementTimeout + 5_000,
+    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
+    ...(options.throughPooler === true
+      ? {}
+      : {
+          statement_timeout: statementTimeout,
+          lock_timeout: options.lockTimeoutMs ?? 10_000,
+          idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 30_000,
+        }),
+  });
+  // Without a listener a broken idle connection ends the process.
+  pool.on('error', (error) => options.onError?.(classify(error)));
+  return pool;
+}
+
+/** Runs `fn` in one transaction. A connection whose rollback fails is thrown away, never reused. */
+export async function withTransaction<T>(pool: Pool, fn: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw classify(error);
+  });
+  let broken: Error | undefined;
+  try {
+    await query(client, 'begin');
+    const result = await fn(client);
+    await query(client, 'commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch((failure: Error) => {
+      broken = failure;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** Throws CONFIG_INVALID when a commit would be acknowledged before it is on disk: accepted must mean durable. */
+export async function checkDurability(db: Db): Promise<void> {
+  const [row] = await query<{ commit: string; fsync: string }>(
+    db,
+    `select current_setting('synchronous_commit') as commit, current_setting('fsync') as fsync`,
+  );
+  if (row?.commit === 'off' || row?.fsync === 'off') {
+    throw new OutboxError(
+      'CONFIG_INVALID',
+      `Postgres runs with synchronous_commit=${row.commit}, fsync=${row.fsync}: a crash would lose accepted events. Turn both on for this role and database.`,
+    );
+  }
+}

@@ -1,0 +1,45 @@
+import type { PublisherRef } from '../domain/publisher';
+import type { PublisherSave, SavedPublisher } from '../domain/publisher-settings';
+import { readPublisher, refValues } from './publishers';
+import type { Db } from './query';
+import { query } from './query';
+
+/** What operators set, as the row remembers it; empty before the first drain. */
+export async function loadSaved(db: Db, ref: PublisherRef): Promise<SavedPublisher> {
+  const row = await readPublisher(db, ref);
+  return {
+    limits: (row?.limits ?? {}) as SavedPublisher['limits'],
+    paused: (row?.paused ?? null) as SavedPublisher['paused'],
+    halted: (row?.halted ?? null) as SavedPublisher['halted'],
+  };
+}
+
+/** Writes what operators set, and why the publisher waits unless `why` is null, in one statement. */
+export async function savePublisherState(db: Db, ref: PublisherRef, save: PublisherSave): Promise<void> {
+  const json = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
+  await query(
+    db,
+    `insert into outbox.publishers as p (tenant_id, destination, shard, state, state_until, paused, halted, limits)
+     values ($1, $2, $3, coalesce($4, 'sleeping'), to_timestamp($5::float8 / 1000), $6::jsonb, $7::jsonb, $8::jsonb)
+     on conflict (tenant_id, destination, shard) do update
+       set state = case when $4::text is null then p.state else excluded.state end,
+           state_until = case when $4::text is null then p.state_until else excluded.state_until end, paused = excluded.paused,
+           halted = excluded.halted, limits = excluded.limits, updated_at = clock_timestamp()`,
+    [...refValues(ref), save.why, save.until, json(save.paused), json(save.halted), json(save.limits)],
+  );
+}
+
+/** A recorded batch, settled or not; null if there is none (any more). `recordedAt` is ms since epoch. */
+export async function readBatch(
+  db: Db,
+  ref: PublisherRef,
+  seq: number,
+): Promise<{ readonly batchId: string; readonly recordedAt: number } | null> {
+  const rows = await query<{ batchId: string; recordedAt: number }>(
+    db,
+    `select batch_id as "batchId", (extract(epoch from recorded_at) * 1000)::float8 as "recordedAt"
+     from outbox.batches where tenant_id = $1 and destination = $2 and shard = $3 and seq = $4`,
+    [...refValues(ref), seq],
+  );
+  return rows[0] ?? null;
+}

@@ -1,0 +1,162 @@
+import type { PublisherRef } from '../domain/publisher';
+import type { PublisherRow } from '../domain/settlement';
+import { OutboxError } from '../domain/errors';
+import type { Db } from './query';
+import { query } from './query';
+
+export type PublisherRowState = 'sleeping' | 'waking' | 'running' | 'paused' | 'throttled' | 'open' | 'halted';
+
+/** One row of outbox.publishers. Times are ms since epoch by the database's clock. */
+export interface PublisherRecord extends PublisherRow, PublisherRef {
+  readonly revision: number;
+  readonly state: PublisherRowState;
+  /** When `state` stops keeping the sweep away; null = until something else changes it. */
+  readonly stateUntil: number | null;
+  /** The worker that took over last. */
+  readonly drainedBy: string | null;
+  readonly limits: Readonly<Record<string, unknown>>;
+  readonly paused: Readonly<Record<string, unknown>> | null;
+  readonly halted: Readonly<Record<string, unknown>> | null;
+  /** The database's clock when this was read. */
+  readonly now: number;
+}
+
+/** A worker that dies keeps the sweep away this long; every recorded batch and `keepRunning` renew it. */
+export const RUNNING_MS = 30_000;
+/** From the decision to wake until the drain has taken over; a lost signal is healed after it. */
+export const WAKING_MS = 5_000;
+
+const MS = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`;
+const COLUMNS = `tenant_id as tenant, destination, shard::int, fence::float8, recorded::float8, settled::float8,
+  ${MS('settled_at')} as "settledAt", revision::float8, state, ${MS('state_until')} as "stateUntil",
+  drained_by as "drainedBy", limits, paused, halted, ${MS('clock_timestamp()')} as now`;
+const IS_REF = 'tenant_id = $1 and destination = $2 and shard = $3';
+
+/** The three parameters that name a publisher, always $1 to $3. */
+export function refValues(ref: PublisherRef): [string, string, number] {
+  return [ref.tenant, ref.destination, ref.shard];
+}
+
+/**
+ * D0: raises the fence, so that every write of older drains finds 0 rows. Creates the row if there is none. With `from`
+ * only if the fence is still that one, else FENCED: a drain that takes over again after a doubt must not fence a newer one.
+ */
+export async function takeOver(
+  db: Db,
+  ref: PublisherRef,
+  worker: string,
+  from: number | null = null,
+): Promise<PublisherRecord> {
+  const [row] = await query<PublisherRecord>(
+    db,
+    `insert into outbox.publishers as p (tenant_id, destination, shard, fence, state, state_until, drained_by)
+     values ($1, $2, $3, 1, 'running', clock_timestamp() + $5::int * interval '1 ms', $4)
+     on conflict (tenant_id, destination, shard) do update
+       set fence = p.fence + 1, state = 'running', state_until = excluded.state_until, drained_by = excluded.drained_by,
+           updated_at = clock_timestamp()
+       where $6::bigint is null or p.fence = $6
+     returning ${COLUMNS}`,
+    [...refValues(ref), worker, RUNNING_MS, from],
+  );
+  if (row === undefined && from !== null) throw fenced(ref, from, await readPublisher(db, ref));
+  if (row === undefined) throw new OutboxError('INTERNAL', 'Taking over returned no row. Please report this.');
+  return row;
+}
+
+/** The publisher's row, or null before its first drain. */
+export async function readPublisher(db: Db, ref: PublisherRef): Promise<PublisherRecord | null> {
+  const rows = await query<PublisherRecord>(
+    db,
+    `select ${COLUMNS} from outbox.publishers where ${IS_REF}`,
+    refValues(ref),
+  );
+  return rows[0] ?? null;
+}
+
+/** Throws FENCED unless the row's fence is still `fence`. */
+export async function checkFence(db: Db, ref: PublisherRef, fence: number): Promise<PublisherRecord> {
+  const row = await readPublisher(db, ref);
+  if (row === null || row.fence !== fence) throw fenced(ref, fence, row);
+  return row;
+}
+
+/** Says that the drain still lives (while it lingers). False when fenced. */
+export async function keepRunning(db: Db, ref: PublisherRef, fence: number): Promise<boolean> {
+  return (
+    (await setState(db, ref, 'running', `clock_timestamp() + ${RUNNING_MS} * interval '1 ms'`, 'fence = $4', [fence])) >
+    0
+  );
+}
+
+/**
+ * The drain found nothing to do: from now on enqueuers notify. False when fenced. An event that committed between the
+ * last look and this write notified nobody, so the caller looks once more (`pendingExists`) after it.
+ */
+export async function fallAsleep(db: Db, ref: PublisherRef, fence: number): Promise<boolean> {
+  return (await setState(db, ref, 'sleeping', 'null', 'fence = $4', [fence])) > 0;
+}
+
+/** What the workflow knows: paused, throttled or open `until` (ms since epoch, null = until an operator acts), halted … */
+export async function setPublisherState(
+  db: Db,
+  ref: PublisherRef,
+  state: PublisherRowState,
+  until: number | null,
+): Promise<void> {
+  await setState(db, ref, state, `to_timestamp($4::float8 / 1000)`, 'true', [until]);
+}
+
+/**
+ * Marks sleeping publishers as waking and returns them: only those need a signal. Rows whose waking or running ran out
+ * (lost signal, dead worker) count as sleeping; missing rows are made. Paused, throttled, open and halted ones stay.
+ */
+export async function wakePublishers(db: Db, refs: readonly PublisherRef[]): Promise<PublisherRef[]> {
+  if (refs.length === 0) return [];
+  // Sorted, so that two wakers lock rows in one order and cannot deadlock; distinct, because a row may change once.
+  return query<PublisherRef & Record<string, unknown>>(
+    db,
+    `insert into outbox.publishers as p (tenant_id, destination, shard, state, state_until)
+     select u.tenant, u.destination, u.shard, 'waking', clock_timestamp() + ${WAKING_MS} * interval '1 ms'
+     from (select distinct tenant collate "C" as tenant, destination collate "C" as destination, shard
+           from unnest($1::text[], $2::text[], $3::smallint[]) as r (tenant, destination, shard)) u
+     order by u.tenant, u.destination, u.shard
+     on conflict (tenant_id, destination, shard) do update
+       set state = 'waking', state_until = excluded.state_until, updated_at = clock_timestamp()
+       where p.state = 'sleeping' or (p.state in ('waking', 'running') and p.state_until < clock_timestamp())
+     returning tenant_id as tenant, destination, shard::int`,
+    refColumns(refs),
+  );
+}
+
+/** Refs as three parallel arrays. */
+export function refColumns(refs: readonly PublisherRef[]): [string[], string[], number[]] {
+  return [refs.map((ref) => ref.tenant), refs.map((ref) => ref.destination), refs.map((ref) => ref.shard)];
+}
+
+/** The error of a write that found another fence. */
+export function fenced(ref: PublisherRef, fence: number, row: PublisherRecord | null): OutboxError {
+  return new OutboxError('FENCED', 'Another drain took this publisher over. Stop; the other one goes on.', {
+    details: { ...refOf(ref), fence, found: row?.fence ?? null, drainedBy: row?.drainedBy ?? null },
+  });
+}
+
+export function refOf(ref: PublisherRef): { tenant: string; destination: string; shard: number } {
+  return { tenant: ref.tenant, destination: ref.destination, shard: ref.shard };
+}
+
+async function setState(
+  db: Db,
+  ref: PublisherRef,
+  state: PublisherRowState,
+  until: string,
+  condition: string,
+  values: unknown[],
+): Promise<number> {
+  const rows = await query(
+    db,
+    `update outbox.publishers set state = '${state}', state_until = ${until}, updated_at = clock_timestamp()
+     where ${IS_REF} and ${condition} returning 1`,
+    [...refValues(ref), ...values],
+  );
+  return rows.length;
+}

@@ -1,0 +1,87 @@
+import type { PublisherRef } from '../domain/publisher';
+import type { Db } from './query';
+import { query } from './query';
+import { WAKING_MS, refColumns } from './publishers';
+
+/** A publisher that the sweep wakes in vain is tried again after 1 s, then twice as long each time, up to this. */
+export const SWEEP_BACKOFF_MAX_MS = 60_000;
+
+// Sleeping with something to do = a lost wake; a state that ran out = a dead worker, a lost signal, a terminated workflow.
+// Paused, open, throttled and halted without an end stay as they are until someone changes them.
+const DUE = `(p.state = 'sleeping' or p.state_until < clock_timestamp())
+  and (p.swept_at is null or p.swept_at + p.sweep_backoff_ms * interval '1 ms' < clock_timestamp())`;
+
+/**
+ * Finds publishers that have pending events and nobody at work, the one with the oldest event first, marks them as waking
+ * and returns at most `limit` of them (Temporal takes about 100 first wakes per second, so wakes are the scarce thing).
+ * Settling a batch resets a publisher's back-off.
+ *
+ * The recursive part is a loose index scan: one index descent per publisher with a backlog, whatever the backlog's size.
+ */
+export async function sweep(db: Db, limit: number): Promise<PublisherRef[]> {
+  return query<PublisherRef & Record<string, unknown>>(
+    db,
+    `with recursive backlog as (
+       (select tenant_id, destination, shard, event_id from outbox.events where status = 'pending'
+        order by tenant_id, destination, shard, lane, event_id limit 1)
+       union all
+       select next.* from backlog b cross join lateral (
+         select e.tenant_id, e.destination, e.shard, e.event_id from outbox.events e
+         where e.status = 'pending' and (e.tenant_id, e.destination, e.shard) > (b.tenant_id, b.destination, b.shard)
+         order by e.tenant_id, e.destination, e.shard, e.lane, e.event_id limit 1) next
+     ), due as (
+       select b.tenant_id, b.destination, b.shard
+       from backlog b left join outbox.publishers p using (tenant_id, destination, shard)
+       where p.tenant_id is null or (${DUE})
+       order by b.event_id limit $1
+     ), marked as (
+       insert into outbox.publishers as p (tenant_id, destination, shard, state, state_until, swept_at, sweep_backoff_ms)
+       select tenant_id, destination, shard, 'waking', clock_timestamp() + ${WAKING_MS} * interval '1 ms', clock_timestamp(), 1000
+       from due order by tenant_id, destination, shard
+       on conflict (tenant_id, destination, shard) do update
+         set state = 'waking', state_until = excluded.state_until, swept_at = excluded.swept_at,
+             sweep_backoff_ms = least(greatest(p.sweep_backoff_ms * 2, 1000), ${SWEEP_BACKOFF_MAX_MS}),
+             updated_at = clock_timestamp()
+         where ${DUE}
+       returning tenant_id, destination, shard
+     )
+     select tenant_id as tenant, destination, shard::int from marked`,
+    [limit],
+  );
+}
+
+/** The signals of these publishers failed: they sleep again, without the back-off of one that was woken in vain. */
+export async function forgive(db: Db, refs: readonly PublisherRef[]): Promise<void> {
+  await query(
+    db,
+    `update outbox.publishers p set state = 'sleeping', state_until = null, swept_at = null, sweep_backoff_ms = 0
+     from unnest($1::text[], $2::text[], $3::smallint[]) as u (tenant, destination, shard)
+     where p.tenant_id = u.tenant and p.destination = u.destination and p.shard = u.shard and p.state = 'waking'`,
+    refColumns(refs),
+  );
+}
+
+/**
+ * Takes a lock by name for as long as this connection lives, or says false. Needs one connection of its own that reaches the
+ * server directly: behind a transaction pooler the lock would belong to whoever gets the server connection next.
+ */
+export async function tryAdvisoryLock(client: Db, name: string): Promise<boolean> {
+  const [row] = await query<{ locked: boolean }>(
+    client,
+    'select pg_try_advisory_lock(hashtextextended($1, 0)) as locked',
+    [name],
+  );
+  return row?.locked ?? false;
+}
+
+/** Makes the server end this session after `ms` without a statement (servers before 14 cannot, and do not). */
+export async function endWhenIdle(client: Db, ms: number): Promise<void> {
+  await query(client, `select set_config(name, $1, false) from pg_settings where name = 'idle_session_timeout'`, [
+    String(ms),
+  ]);
+}
+
+/** Gives back what `tryAdvisoryLock` took on the same connection. */
+export async function releaseAdvisoryLock(client: Db, name: string): Promise<void> {
+  await query(client, 'select pg_advisory_unlock(hashtextextended($1, 0))', [name]);
+}

@@ -1,0 +1,66 @@
+import { OutboxError } from '../domain/errors';
+import { KAFKA_DESTINATION } from '../domain/publisher';
+import type { Db } from './query';
+import { query } from './query';
+
+export interface Tenant {
+  readonly tenant: string;
+  readonly status: 'active' | 'suspended';
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly createdAt: Date;
+}
+
+const COLUMNS = 'tenant_id as tenant, status, settings, created_at as "createdAt"';
+
+/** Creates a tenant and the row of its Kafka publisher. False if it exists already. The name must match TENANT_PATTERN. */
+export async function createTenant(db: Db, tenant: string): Promise<boolean> {
+  const rows = await query(
+    db,
+    `with made as (insert into outbox.tenants (tenant_id) values ($1) on conflict do nothing returning tenant_id),
+     publisher as (
+       insert into outbox.publishers (tenant_id, destination, shard) select tenant_id, $2, 0 from made on conflict do nothing)
+     select 1 from made`,
+    [tenant, KAFKA_DESTINATION],
+  );
+  return rows.length > 0;
+}
+
+export async function getTenant(db: Db, tenant: string): Promise<Tenant | null> {
+  const rows = await query<Tenant & Record<string, unknown>>(
+    db,
+    `select ${COLUMNS} from outbox.tenants where tenant_id = $1`,
+    [tenant],
+  );
+  return rows[0] ?? null;
+}
+
+/** By name, from after `after` on: page with the last name of the page before. */
+export async function listTenants(db: Db, options: { after?: string; limit?: number } = {}): Promise<Tenant[]> {
+  return query<Tenant & Record<string, unknown>>(
+    db,
+    `select ${COLUMNS} from outbox.tenants where tenant_id > $1 order by tenant_id limit $2`,
+    [options.after ?? '', options.limit ?? 1_000],
+  );
+}
+
+/** Suspending stops intake, not publishing. False if there is no such tenant. */
+export async function setTenantStatus(db: Db, tenant: string, status: Tenant['status']): Promise<boolean> {
+  const rows = await query(db, 'update outbox.tenants set status = $2 where tenant_id = $1 returning 1', [
+    tenant,
+    status,
+  ]);
+  return rows.length > 0;
+}
+
+/** The id that the first migration minted: part of every transactional id and ledger. */
+export async function readInstallId(db: Db): Promise<string> {
+  const rows = await query<{ id: string }>(db, 'select install_id as id from outbox.installation');
+  const id = rows[0]?.id;
+  if (id === undefined) {
+    throw new OutboxError(
+      'SCHEMA_MISMATCH',
+      'outbox.installation is empty. Restore its row from a backup of this database.',
+    );
+  }
+  return id;
+}
