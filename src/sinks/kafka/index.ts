@@ -1,0 +1,45 @@
+import type { Sink } from '../sink';
+import { withDefaults } from './options';
+import type { KafkaSinkOptions } from './options';
+import { KafkaSession } from './session';
+import type { SessionObserver } from './session';
+import { Shared } from './shared';
+
+export type { KafkaSinkLogger, KafkaSinkOptions, TransactionOutcome } from './options';
+
+/**
+ * Kafka as a destination. Nothing is connected until it is used; every rejection is an OutboxError. A session owns its
+ * sockets and its epoch; questions about topics and brokers share one connection and are cached.
+ */
+export function createKafkaSink(options: KafkaSinkOptions): Sink {
+  const settings = withDefaults(options);
+  const shared = new Shared(settings);
+  const sessions = new Set<KafkaSession>();
+  /** Why the last session of a publisher ended, until a new one has taken over. */
+  const failures = new Map<string, string>();
+  const observer: SessionObserver = {
+    tookOver: (publisher) => {
+      const reason = failures.get(publisher);
+      failures.delete(publisher);
+      if (reason !== undefined) settings.onReinit(reason);
+    },
+    failed: (publisher, { code, details }) => {
+      failures.set(publisher, code);
+      settings.logger.debug({ publisher, code, details }, 'session in doubt');
+    },
+    ended: (session) => sessions.delete(session),
+  };
+  return {
+    open: (ref) => {
+      const session = new KafkaSession(shared, ref, observer);
+      sessions.add(session);
+      return session;
+    },
+    ledgerRetentionMs: () => shared.ledgerRetentionMs(),
+    reachable: (timeoutMs) => shared.reachable(timeoutMs),
+    close: async () => {
+      await Promise.all([...sessions].map((session) => session.discard()));
+      shared.close();
+    },
+  };
+}

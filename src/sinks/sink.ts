@@ -1,0 +1,85 @@
+import type { OutboxEvent } from '../domain/event';
+import type { PublisherRef } from '../domain/publisher';
+
+/** One batch as the sink sends it: exactly these events, in this order, in one transaction with the ledger. */
+export interface OutgoingBatch {
+  /** Minted when the batch is recorded (a UUID); part of the `x-producer-id` header and of the ledger's metadata. */
+  readonly batchId: string;
+  /** Number of the batch within its publisher, from 1 upwards: the offset that the ledger will hold. */
+  readonly seq: number;
+  readonly events: readonly OutboxEvent[];
+}
+
+/** Where an event of a batch went; aligned with `OutgoingBatch.events`. */
+export interface Placement {
+  readonly partition: number;
+  /** Decimal string. */
+  readonly offset: string;
+}
+
+/** What the destination says it committed last for this publisher. */
+export interface LedgerEntry {
+  readonly seq: number;
+  readonly batchId: string;
+  /** Opaque to everyone but the sink that wrote it (`SinkSession.locate` reads it). */
+  readonly metadata: string;
+}
+
+export interface PublishOptions {
+  /** The whole of D4 must end within this time (ms), else the session is in doubt. Shorter than the transaction time-out. */
+  readonly deadlineMs: number;
+  /** Awaited after sends and ledger write, before the commit request. A rejection means: do not commit, throw the session away. */
+  readonly beforeCommit?: () => Promise<void>;
+}
+
+/** Events of a batch that can never be sent as they are; found before the first byte is sent. */
+export interface Unsendable {
+  readonly eventId: string;
+  readonly code: 'EVENT_TOO_LARGE' | 'EVENT_REFUSED';
+  readonly reason: string;
+}
+
+/** What a look at a batch before sending it found: single events to park and topics that cannot take anything now. */
+export interface Preflight {
+  readonly unsendable: readonly Unsendable[];
+  readonly blockedTopics: readonly {
+    readonly topic: string;
+    readonly code: BlockedTopicCode;
+    readonly reason: string;
+  }[];
+}
+
+export type BlockedTopicCode = 'KAFKA_TOPIC_MISSING' | 'KAFKA_TOPIC_FORBIDDEN' | 'KAFKA_TOPIC_NOT_ALLOWED';
+
+/**
+ * One exclusive hold on a publisher's transactional id. Never shared by two attempts. After any rejection of `takeOver`,
+ * `publish` or `readLedger` the only legal call is `discard` (one doubt = one new epoch); every rejection is an OutboxError.
+ */
+export interface SinkSession {
+  /** Fences every older session of this publisher (in Kafka: transactional InitProducerId). After it, older outcomes are final. */
+  takeOver(): Promise<void>;
+  /** The last committed batch, read so that no pending commit can change it afterwards; null = no ledger is there. */
+  readLedger(): Promise<LedgerEntry | null>;
+  /** Looks at events without sending: limits of size per topic, existence and allowance of topics. Never condemns on an outage. */
+  preflight(events: readonly OutboxEvent[]): Promise<Preflight>;
+  /**
+   * Sends the events and the ledger in one transaction. Resolves only when the commit was acknowledged.
+   * Rejects with `KAFKA_INDEFINITE` when the outcome is unknown, `KAFKA_FENCED` when a newer epoch exists,
+   * `EVENT_TOO_LARGE` with `details.eventIds` (the events of the refused request; one id = the culprit).
+   */
+  publish(batch: OutgoingBatch, options: PublishOptions): Promise<readonly Placement[]>;
+  /** Where the events of a batch that the ledger names went, or null if the ledger's metadata could not hold it all. */
+  locate(batch: OutgoingBatch, entry: LedgerEntry): Promise<readonly Placement[] | null>;
+  /** Closes sockets without aborting anything. Idempotent; never rejects. */
+  discard(): Promise<void>;
+}
+
+/** A destination that takes whole batches atomically with its ledger. */
+export interface Sink {
+  open(ref: PublisherRef): SinkSession;
+  /** How long (ms) the destination keeps an untouched ledger; an absent one older than this proves nothing. */
+  ledgerRetentionMs(): Promise<number>;
+  /** True if the destination answers now (for /readyz and doctor). Bounded by `timeoutMs`. */
+  reachable(timeoutMs: number): Promise<boolean>;
+  close(): Promise<void>;
+}
