@@ -1,0 +1,107 @@
+import { byteSize, duration, integer, oneOf, text } from './parsers';
+import { optional, withDefault } from './variables';
+
+/** Variables of the processes themselves: listeners, publishing, sweep, shutdown, command line. */
+
+const port = integer(0, 65_535);
+const KIB = 1_024;
+const MIB = 1_048_576;
+const MINUTE = 60_000;
+/** Bearer tokens travel in a header: visible ASCII only. */
+const adminKey = text(/^[\x21-\x7e]{8,512}$/, '8 to 512 visible ASCII characters');
+
+export const serviceVariables = {
+  OUTBOX_API_PORT: withDefault(port, '8080', {
+    section: 'Listeners',
+    about: 'Port of the ingest API; 0 = a free one.',
+  }),
+  OUTBOX_ADMIN_PORT: withDefault(port, '8081', {
+    section: 'Listeners',
+    about: 'Port of the admin API, the probes and `/metrics`; 0 = a free one.',
+  }),
+  OUTBOX_WORKER_PORT: withDefault(port, '0', {
+    section: 'Listeners',
+    about: 'Port of the probes and `/metrics` of a worker; 0 = a free one, which is printed.',
+  }),
+  OUTBOX_LISTEN_HOST: withDefault(text(/^[A-Za-z0-9:._-]{1,253}$/, 'a host name or an address'), '0.0.0.0', {
+    section: 'Listeners',
+    about: 'Address that all listeners bind to.',
+  }),
+  OUTBOX_ADMIN_KEY: optional(adminKey, {
+    section: 'Listeners',
+    about:
+      'Bearer key of the admin API. On the embedded stack one is made and printed once; on real servers the admin listener does not start without.',
+    secret: true,
+  }),
+  OUTBOX_BODY_LIMIT: withDefault(byteSize(KIB, 64 * MIB), '1MiB', {
+    section: 'Listeners',
+    about: 'Largest body of a request.',
+  }),
+  OUTBOX_BATCH_BODY_LIMIT: withDefault(byteSize(KIB, 256 * MIB), '8MiB', {
+    section: 'Listeners',
+    about: 'Largest body of a request to the batch route.',
+  }),
+  OUTBOX_BATCH_LIMIT: withDefault(integer(1, 10_000), '1000', {
+    section: 'Listeners',
+    about: 'Most events of a request to the batch route.',
+  }),
+
+  OUTBOX_BATCH_EVENTS: withDefault(integer(1, 50_000), '6000', {
+    section: 'Publishing',
+    about: 'Most events of one Kafka transaction.',
+  }),
+  OUTBOX_BATCH_BYTES: withDefault(byteSize(KIB, 256 * MIB), '4MiB', {
+    section: 'Publishing',
+    about: 'Most payload bytes of one Kafka transaction (one event may exceed it alone).',
+  }),
+  OUTBOX_LINGER: withDefault(duration(0, MINUTE), '1500ms', {
+    section: 'Publishing',
+    about: 'How long a drain waits for new events when the backlog is empty.',
+  }),
+  OUTBOX_DRAIN_MAX: withDefault(duration(1_000, 10 * MINUTE), '20s', {
+    section: 'Publishing',
+    about: 'Longest run of one drain.',
+  }),
+  OUTBOX_MAX_DRAINS: withDefault(integer(1, 1_000), '50', {
+    section: 'Publishing',
+    about: 'Drains at the same time per worker.',
+  }),
+  OUTBOX_MAX_PRODUCERS: withDefault(integer(1, 10_000), '64', {
+    section: 'Publishing',
+    about: 'Idle Kafka producers that a worker keeps.',
+  }),
+  OUTBOX_BREAKER_THRESHOLD: withDefault(integer(1, 1_000), '3', {
+    section: 'Publishing',
+    about: "Failures of the destination in a row that open a tenant's breaker.",
+  }),
+  OUTBOX_BREAKER_RESET: withDefault(duration(100, 24 * 60 * MINUTE), '60s', {
+    section: 'Publishing',
+    about: 'Wait before the first probe of an open breaker.',
+  }),
+
+  OUTBOX_SWEEP_INTERVAL: withDefault(duration(100, 10 * MINUTE), '1s', {
+    section: 'Sweep and shutdown',
+    about: 'How often lost wakes are looked for.',
+  }),
+  OUTBOX_SWEEP_WAKES_PER_SECOND: withDefault(integer(1, 10_000), '50', {
+    section: 'Sweep and shutdown',
+    about: 'Most publishers that the sweep wakes per second.',
+  }),
+  OUTBOX_SHUTDOWN_GRACE: withDefault(duration(0, 10 * MINUTE), '25s', {
+    section: 'Sweep and shutdown',
+    about: 'Time for work in flight after SIGTERM.',
+  }),
+  OUTBOX_LOG_LEVEL: withDefault(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info', {
+    section: 'Sweep and shutdown',
+    about: 'Least severe log lines that are written.',
+  }),
+  OUTBOX_DATA_DIR: withDefault(text(/^[^\0]{1,4096}$/, 'a path'), '.data', {
+    section: 'Sweep and shutdown',
+    about: 'Folder of the embedded servers.',
+  }),
+
+  OUTBOX_ADMIN_URL: withDefault(text(/^https?:\/\/\S+$/, 'an http:// or https:// URL'), 'http://127.0.0.1:8081', {
+    section: 'Command line',
+    about: 'Where `outboxctl` finds the admin API.',
+  }),
+};
