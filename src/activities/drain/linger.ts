@@ -1,0 +1,83 @@
+import type { Pool } from 'pg';
+import { publisherId } from '../../domain/publisher';
+import type { PublisherRef } from '../../domain/publisher';
+import { pendingExists } from '../../postgres/claims';
+
+/** How often the worker looks for new events of its lingering publishers, ms: half of it is the mean wait it adds. */
+const LOOK_MS = 5;
+/** A lingering publisher holds an activity slot; above this share of used slots it gives the slot back. */
+const SLOTS_SHARE = 0.8;
+
+interface Lingerer {
+  readonly ref: PublisherRef;
+  readonly until: number;
+  readonly end: (found: boolean) => void;
+}
+
+/**
+ * One look for all lingering publishers of this worker: a query each would be 200 queries/s per tenant, one query for
+ * all costs about the same however many linger.
+ */
+export class LingerHub {
+  // A set, not a map by publisher: two attempts of one publisher may linger in one process, and each must end by itself.
+  private readonly waiting = new Set<Lingerer>();
+  private looping = false;
+  private drains = 0;
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly slots: number,
+  ) {}
+
+  /** Counts a running drain; call the returned function when it ends. */
+  enter(): () => void {
+    this.drains += 1;
+    return () => {
+      this.drains -= 1;
+    };
+  }
+
+  /** True while other publishers may be waiting for a slot of this worker. */
+  get crowded(): boolean {
+    return this.drains >= this.slots * SLOTS_SHARE;
+  }
+
+  /** Resolves true as soon as the publisher has work, false after `ms`, when stopped, or when slots get scarce. */
+  wait(ref: PublisherRef, ms: number, stop: AbortSignal): Promise<boolean> {
+    if (ms <= 0 || stop.aborted || this.crowded) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const end = (found: boolean): void => {
+        this.waiting.delete(lingerer);
+        stop.removeEventListener('abort', aborted);
+        resolve(found);
+      };
+      const aborted = (): void => end(false);
+      stop.addEventListener('abort', aborted, { once: true });
+      const lingerer: Lingerer = { ref, until: Date.now() + ms, end };
+      this.waiting.add(lingerer);
+      if (!this.looping) {
+        this.looping = true;
+        void this.loop();
+      }
+    });
+  }
+
+  private async loop(): Promise<void> {
+    while (this.waiting.size > 0) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      const lingerers = [...this.waiting];
+      // A failed look is no verdict: the drain's own next query meets the same database and reports it.
+      const found = await pendingExists(
+        this.pool,
+        lingerers.map((lingerer) => lingerer.ref),
+      ).catch(() => lingerers.map((lingerer) => lingerer.ref));
+      const ready = new Set(found.map(publisherId));
+      const now = Date.now();
+      for (const lingerer of lingerers) {
+        if (ready.has(publisherId(lingerer.ref))) lingerer.end(true);
+        else if (now >= lingerer.until || this.crowded) lingerer.end(false);
+      }
+    }
+    this.looping = false;
+  }
+}

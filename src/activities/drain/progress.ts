@@ -1,0 +1,60 @@
+import type { DrainEnd, DrainRequest } from '../../domain/drain';
+import type { DrainDeps } from './context';
+import type { BlockedTopic } from './screen';
+
+/** A drain that others wait for ends after this long, ms: short enough to be fair, long enough for several batches. */
+const CROWDED_MS = 1_000;
+
+const CAUTIOUS_EVENTS = 500;
+
+/** What one drain has done so far and when it must end. */
+export class DrainProgress {
+  recorded = 0;
+  /** Recorded by an earlier grant or attempt and cut off again: paid once, claimed and paid again later. */
+  refunded = 0;
+  published = 0;
+  parked = 0;
+  batches = 0;
+  readonly blocked = new Map<string, BlockedTopic>();
+  private startedAt = Date.now();
+
+  constructor(
+    private readonly deps: DrainDeps,
+    private readonly request: DrainRequest,
+    /** Aborted when the worker stops or Temporal took the activity away. */
+    readonly stop: AbortSignal,
+    /** Recorded under this grant by an earlier attempt whose result was lost. */
+    readonly recordedBefore: number,
+  ) {}
+
+  /** The take-over is done: from here on the drain's time counts. */
+  begin(): void {
+    this.startedAt = Date.now();
+  }
+
+  /** Most events of one batch: small ones after a failure, which may have been a destination that is too slow for large ones. */
+  get batchEvents(): number {
+    return this.request.cautious ? Math.min(CAUTIOUS_EVENTS, this.deps.batchEvents) : this.deps.batchEvents;
+  }
+
+  get grantId(): string {
+    return this.request.grantId;
+  }
+
+  /** Events that the grant still allows. */
+  get remaining(): number {
+    return Math.max(0, this.request.events - this.recordedBefore - this.recorded);
+  }
+
+  mustEnd(): DrainEnd | null {
+    if (this.stop.aborted) return 'stopping';
+    if (this.remaining === 0) return 'granted';
+    const limit = this.deps.linger.crowded ? Math.min(CROWDED_MS, this.request.maxMs) : this.request.maxMs;
+    return Date.now() - this.startedAt >= limit ? 'time' : null;
+  }
+
+  /** How long the drain may wait for new events now. */
+  lingerMs(): number {
+    return Math.min(this.request.lingerMs, this.startedAt + this.request.maxMs - Date.now());
+  }
+}

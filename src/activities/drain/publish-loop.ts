@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import type { DrainEnd } from '../../domain/drain';
+import { OutboxError, isOutboxError } from '../../domain/errors';
+import type { OutboxEvent } from '../../domain/event';
+import { failpoint } from '../../failpoints/failpoint';
+import { recordBatch, settleBatch } from '../../postgres/batches';
+import { pendingExists, selectPending } from '../../postgres/claims';
+import { fallAsleep } from '../../postgres/publishers';
+import type { OutgoingBatch } from '../../sinks/sink';
+import type { DrainDeps } from './context';
+import type { Hold } from './hold';
+import type { DrainProgress } from './progress';
+import { SettleQueue } from './settle-queue';
+import { placed } from './placed';
+import { park, screen, sizeOf } from './screen';
+
+interface Selection {
+  readonly revision: number;
+  readonly events: readonly OutboxEvent[];
+  /** Selected while the batch before was being sent: an empty one says little about now. */
+  readonly ahead: boolean;
+}
+
+/**
+ * D3–D5: claim, record, send, settle, until the grant or the time is used or nothing is pending.
+ *
+ * The settle of a batch starts when the next batch is recorded and overlaps its send: started earlier, it would hold the
+ * publisher's row (60 ms for 6,000 events) while the record waits for it and nothing is sent. It must end before the next
+ * commit: so at most one committed batch is ever unsettled, and the ledger's metadata can always say where its events went.
+ */
+export class PublishLoop {
+  private readonly settles = new SettleQueue();
+
+  constructor(
+    private readonly deps: DrainDeps,
+    private readonly hold: Hold,
+    private readonly progress: DrainProgress,
+  ) {}
+
+  async run(): Promise<DrainEnd> {
+    let selection = await this.claim(false);
+    for (;;) {
+      const end = this.progress.mustEnd();
+      if (end !== null) {
+        await this.settles.finish();
+        return end;
+      }
+      const admitted = await this.admit(selection);
+      if (admitted.events.length > 0) {
+        const ahead = await this.publishSelected(admitted);
+        selection = ahead ?? (await this.claim(false));
+        continue;
+      }
+      await this.settles.finish();
+      if (selection.events.length > 0 || selection.ahead) {
+        selection = await this.claim(false);
+        continue;
+      }
+      if (this.progress.blocked.size > 0) return 'failed';
+      if (!(await this.waitForMore())) return 'empty';
+      selection = await this.claim(false);
+    }
+  }
+
+  /** Sends one recorded batch and starts its settling. Any rejection leaves the session in doubt. */
+  async publish(batch: OutgoingBatch): Promise<void> {
+    const clean = this.hold.clean;
+    if (clean === null)
+      throw new OutboxError('INTERNAL', 'publishing without a clean session; report this as a defect');
+    const placements = await this.hold.session.publish(batch, {
+      deadlineMs: this.deps.publishDeadlineMs,
+      beforeCommit: () => this.settles.finish(),
+    });
+    await failpoint('after_kafka_commit');
+    this.settles.add(() => this.settle(batch, clean.fence, placements));
+  }
+
+  /** Waits for the settle in flight, whatever became of it: before a take-over the old writes must be over. */
+  async quiesce(): Promise<void> {
+    await this.settles.abandon();
+  }
+
+  private async claim(ahead: boolean): Promise<Selection> {
+    const { progress } = this;
+    const limit = Math.max(1, Math.min(progress.remaining, progress.batchEvents));
+    const { revision, events } = await selectPending(this.deps.pool, this.hold.ref, {
+      limit,
+      maxBytes: this.deps.batchBytes,
+      excludeTopics: [...progress.blocked.keys()],
+    });
+    return { revision, events, ahead };
+  }
+
+  /** What of a selection may be sent now: not more than the grant, without parked events and blocked topics. */
+  private async admit(selection: Selection): Promise<Selection> {
+    const granted = selection.events.slice(0, this.progress.remaining);
+    if (granted.length === 0) return { ...selection, events: [] };
+    const { sendable, parked, blocked } = await screen(this.hold, granted);
+    for (const topic of blocked) this.progress.blocked.set(topic.topic, topic);
+    if (parked.length === 0) return { ...selection, events: sendable };
+    try {
+      const revision = await park(this.deps, this.hold, selection.revision, parked);
+      this.progress.parked += parked.length;
+      return { ...selection, revision, events: sendable };
+    } catch (error) {
+      if (isOutboxError(error) && error.code === 'REVISION_CHANGED') return { ...selection, events: [] };
+      throw error;
+    }
+  }
+
+  /** Records, then sends while the next selection is already being read. Null = the selection was outdated, claim again. */
+  private async publishSelected(selection: Selection): Promise<Selection | null> {
+    const { events } = selection;
+    const clean = this.hold.clean;
+    if (clean === null) throw new OutboxError('INTERNAL', 'recording without a clean session; report this as a defect');
+    const batch: OutgoingBatch = { batchId: randomUUID(), seq: clean.recorded + 1, events };
+    await failpoint('before_record');
+    try {
+      await recordBatch(this.deps.pool, {
+        ref: this.hold.ref,
+        fence: clean.fence,
+        seq: batch.seq,
+        revision: selection.revision,
+        batchId: batch.batchId,
+        grantId: this.progress.grantId,
+        eventIds: events.map((event) => event.id),
+        bytes: events.reduce((sum, event) => sum + sizeOf(event), 0),
+      });
+    } catch (error) {
+      // An operator changed pending events since they were selected: nothing was recorded, look again.
+      if (isOutboxError(error) && error.code === 'REVISION_CHANGED') return null;
+      throw error;
+    }
+    await failpoint('after_record');
+    this.hold.clean = { ...clean, recorded: batch.seq };
+    this.progress.recorded += events.length;
+    this.settles.start();
+
+    const ahead = this.progress.mustEnd() === null ? this.claim(true) : Promise.resolve(null);
+    ahead.catch(() => undefined);
+    await this.publish(batch);
+    this.progress.batches += 1;
+    return ahead;
+  }
+
+  private async settle(
+    batch: OutgoingBatch,
+    fence: number,
+    placements: Awaited<ReturnType<Hold['session']['publish']>>,
+  ): Promise<void> {
+    await failpoint('before_settle');
+    await settleBatch(this.deps.pool, {
+      ref: this.hold.ref,
+      fence,
+      seq: batch.seq,
+      batchId: batch.batchId,
+      placements: placed(batch.events, placements),
+    });
+    await failpoint('after_settle');
+    if (this.hold.clean !== null) this.hold.clean = { ...this.hold.clean, settled: batch.seq };
+    this.progress.published += batch.events.length;
+    this.deps.observer.published(
+      this.hold.ref,
+      batch.events.map((event) => event.createdAt),
+    );
+  }
+
+  /**
+   * The backlog is empty: linger, then go to sleep. The row says `sleeping` before the last look, so that an event
+   * committed in between either is seen by that look or finds a sleeping row and wakes.
+   */
+  private async waitForMore(): Promise<boolean> {
+    const { deps, hold, progress } = this;
+    if (await deps.linger.wait(hold.ref, progress.lingerMs(), progress.stop)) return true;
+    if (progress.stop.aborted) return true;
+    if (hold.clean === null) return true;
+    await failpoint('before_sleep');
+    if (!(await fallAsleep(deps.pool, hold.ref, hold.clean.fence))) {
+      throw new OutboxError('FENCED', 'a newer drain took this publisher over; this one stops');
+    }
+    await failpoint('after_sleep');
+    return (await pendingExists(deps.pool, [hold.ref])).length > 0;
+  }
+}

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import type { DrainRequest } from '../../domain/drain';
+import { OutboxError } from '../../domain/errors';
+import type { OutboxEvent } from '../../domain/event';
+import { failpoint } from '../../failpoints/failpoint';
+import type { RecordedBatch } from '../../postgres/batches';
+import { recordAnew } from '../../postgres/parking';
+import type { Parked } from '../../postgres/parking';
+import { eventsByIds } from '../../postgres/claims';
+import type { OutgoingBatch } from '../../sinks/sink';
+import type { DrainDeps } from './context';
+import type { Hold } from './hold';
+import type { DrainProgress } from './progress';
+import { observeParked, screen, sizeOf } from './screen';
+
+/** What a refused send taught: these events were in the refused request, at least one of them can never be sent. */
+export interface Refusal {
+  readonly code: 'EVENT_TOO_LARGE' | 'EVENT_REFUSED';
+  readonly eventIds: readonly string[];
+  readonly reason: string;
+}
+
+/**
+ * Brings back the one recorded batch that Kafka surely did not commit: sends it again exactly, or, where it must shrink,
+ * records it anew under the same seq with a new id. It shrinks only by cutting its tail and by leaving out parked events
+ * and blocked topics, so the order per key holds: what is left out has a higher id or another topic and is claimed later.
+ * Answers the batch to publish, or null if nothing of it is left to send.
+ */
+export async function prepareResend(
+  deps: DrainDeps,
+  hold: Hold,
+  request: DrainRequest,
+  progress: DrainProgress,
+  stored: RecordedBatch,
+  refusal: Refusal | null,
+): Promise<OutgoingBatch | null> {
+  const clean = hold.clean;
+  if (clean === null) throw new OutboxError('INTERNAL', 'resending without a clean session; report this as a defect');
+  const events = await eventsByIds(deps.pool, hold.ref.tenant, stored.eventIds);
+  const culprit = culpritOf(refusal);
+  const { sendable, parked, blocked } = await screen(
+    hold,
+    events.filter((event) => event.id !== culprit?.id),
+  );
+  for (const topic of blocked) progress.blocked.set(topic.topic, topic);
+  const allParked: Parked[] = [...parked];
+  if (culprit !== null) {
+    allParked.push({ eventId: culprit.id, code: culprit.code, reason: culprit.reason });
+  }
+
+  const open = sendable.filter((event) => !progress.blocked.has(event.topic));
+  const kept = open.slice(0, allowedLength(open, request, refusal));
+  if (kept.length === events.length) return { batchId: stored.batchId, seq: stored.seq, events };
+
+  const batchId = randomUUID();
+  await failpoint('before_record_anew');
+  await recordAnew(deps.pool, {
+    ref: hold.ref,
+    fence: clean.fence,
+    seq: stored.seq,
+    oldBatchId: stored.batchId,
+    batchId,
+    grantId: progress.grantId,
+    eventIds: kept.map((event) => event.id),
+    bytes: kept.reduce((sum, event) => sum + sizeOf(event), 0),
+    parked: allParked,
+  });
+  await failpoint('after_record_anew');
+  observeParked(deps, hold, allParked);
+  progress.parked += allParked.length;
+  deps.observer.note(hold.ref, 'batch recorded anew', { seq: stored.seq, events: kept.length, before: events.length });
+  progress.recorded += kept.length;
+  progress.refunded += events.length;
+  if (kept.length === 0) {
+    hold.clean = { ...clean, recorded: stored.seq - 1 };
+    return null;
+  }
+  return { batchId, seq: stored.seq, events: kept };
+}
+
+/** The one event that was in the refused request; null while there were several. */
+function culpritOf(refusal: Refusal | null): { id: string; code: Refusal['code']; reason: string } | null {
+  const id = refusal?.eventIds[0];
+  if (refusal === null || id === undefined || refusal.eventIds.length > 1) return null;
+  return { id, code: refusal.code, reason: refusal.reason };
+}
+
+/** A refused request is halved until one event is left; after a failure the batch is halved; a probe fits its grant. */
+function allowedLength(events: readonly OutboxEvent[], request: DrainRequest, refusal: Refusal | null): number {
+  let length = Math.min(events.length, Math.max(1, request.events));
+  if (request.cautious && refusal === null) length = Math.min(length, Math.ceil(events.length / 2));
+  if (refusal !== null && refusal.eventIds.length > 1) {
+    const middle = refusal.eventIds[Math.floor(refusal.eventIds.length / 2) - 1];
+    const index = events.findIndex((event) => event.id === middle);
+    if (index >= 0) length = Math.min(length, index + 1);
+  }
+  return length;
+}

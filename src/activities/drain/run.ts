@@ -1,0 +1,196 @@
+import type { DrainEnd, DrainFailure, DrainOutcome, DrainRequest } from '../../domain/drain';
+import type { ErrorCode } from '../../domain/errors';
+import { ERROR_CODES, OutboxError, errorMessage, isOutboxError } from '../../domain/errors';
+import { grantTotals } from '../../postgres/batches';
+import { checkFence, keepRunning, readPublisher } from '../../postgres/publishers';
+import type { DrainCall, DrainDeps } from './context';
+import type { Hold } from './hold';
+import { DrainProgress } from './progress';
+import { PublishLoop } from './publish-loop';
+import type { Refusal } from './resend';
+import { prepareResend } from './resend';
+import type { BlockedTopic } from './screen';
+import type { TakeOver } from './take-over';
+import { takeOverPublisher } from './take-over';
+
+/** Doubts one drain resolves by itself before it reports: enough to bisect 6,000 events down to the one too large. */
+const MAX_DOUBTS = 20;
+
+/**
+ * One drain: takes the publisher over unless its session is known to be clean, publishes, and turns whatever happens
+ * into an outcome. Never rejects: what is thrown here would be retried by Temporal without the workflow's breaker.
+ */
+export async function runDrain(deps: DrainDeps, call: DrainCall, firstAttempt: boolean): Promise<DrainOutcome> {
+  const { request } = call;
+  const hold = deps.sessions.checkout(request.publisher);
+  const leave = deps.linger.enter();
+  const stop = firstOf(deps.stopping, call.cancelled);
+  let progress = new DrainProgress(deps, request, stop.signal, 0);
+  let ended: { end: DrainEnd; failure: DrainFailure | null };
+  try {
+    if (!firstAttempt) {
+      const before = await grantTotals(deps.pool, request.publisher, request.grantId);
+      progress = new DrainProgress(deps, request, stop.signal, before.events);
+    }
+    ended = await settleAndPublish(deps, hold, call, progress);
+  } catch (error) {
+    hold.clean = null;
+    ended = { end: endOf(error), failure: failureOf(error) };
+  } finally {
+    leave();
+    stop.release();
+    await deps.sessions.giveBack(hold);
+  }
+  const { failure, end } = ended;
+  const published = firstAttempt ? progress.published : await publishedInAll(deps, request, progress);
+  if (failure !== null && end !== 'halted') deps.observer.failed(hold.ref, failure.code, failure.message, {});
+  return {
+    recorded: progress.recordedBefore + progress.recorded - progress.refunded,
+    published,
+    parked: progress.parked,
+    batches: progress.batches,
+    end,
+    failure,
+    blockedTopics: [...progress.blocked.keys()],
+    worker: deps.worker,
+  };
+}
+
+/** With what earlier attempts of this grant published, whose results were lost. */
+async function publishedInAll(deps: DrainDeps, request: DrainRequest, progress: DrainProgress): Promise<number> {
+  try {
+    const { settled } = await grantTotals(deps.pool, request.publisher, request.grantId);
+    return Math.max(settled, progress.published);
+  } catch {
+    // Only a counter is at stake here, and whatever Postgres has will be reported by the next drain.
+    return progress.published;
+  }
+}
+
+async function settleAndPublish(
+  deps: DrainDeps,
+  hold: Hold,
+  call: DrainCall,
+  progress: DrainProgress,
+): Promise<{ end: DrainEnd; failure: DrainFailure | null }> {
+  const loop = new PublishLoop(deps, hold, progress);
+  let state: TakeOver = (await stillClean(deps, hold)) ?? (await takeOverPublisher(deps, hold, null));
+  // Only now: a slow take-over in a crowded worker must not use up the time in which to publish.
+  progress.begin();
+  let refusal: Refusal | null = null;
+  for (let doubts = 0; ; doubts += 1) {
+    if (state.kind === 'halted') {
+      return { end: 'halted', failure: { code: 'LEDGER_MISMATCH', message: state.explanation, breaker: false } };
+    }
+    progress.published += state.published;
+    try {
+      if (state.kind === 'resend') {
+        if (call.request.events === 0) return { end: 'granted', failure: null };
+        const batch = await prepareResend(deps, hold, call.request, progress, state.batch, refusal);
+        if (batch !== null) {
+          await loop.publish(batch);
+          progress.batches += 1;
+        }
+      }
+      const end = await loop.run();
+      return { end, failure: end === 'failed' ? blockedFailure(progress) : null };
+    } catch (error) {
+      await loop.quiesce();
+      hold.clean = null;
+      if (isOutboxError(error) && error.code === 'FENCED') return { end: 'fenced', failure: null };
+      const failure = failureOf(error);
+      if (failure.code === 'LEDGER_MISMATCH') {
+        await checkFence(deps.pool, hold.ref, state.fence);
+        return { end: 'halted', failure };
+      }
+      // One doubt = one new epoch, at once, also when giving up: until then readers of a shared topic would wait for
+      // the abandoned transaction (transaction time-out + 10 s, 15 s measured).
+      state = await takeOverOrGiveUp(deps, hold, state.fence, error);
+      refusal = refusalOf(error);
+      const topic = blockedTopicOf(error);
+      if (topic !== null) progress.blocked.set(topic.topic, topic);
+      const lost: boolean = state.kind === 'clean' && ERROR_CODES[failure.code].retryable;
+      const again: boolean = refusal !== null || topic !== null || lost;
+      if (state.kind === 'halted') continue;
+      if (!again || doubts >= MAX_DOUBTS || progress.stop.aborted) {
+        progress.published += state.published;
+        return { end: 'failed', failure };
+      }
+      deps.observer.note(hold.ref, 'doubt resolved by a new epoch', { code: failure.code, found: state.kind });
+    }
+  }
+}
+
+/** If even the take-over fails, the first error is the one that explains what happened. */
+async function takeOverOrGiveUp(deps: DrainDeps, hold: Hold, fence: number, first: unknown): Promise<TakeOver> {
+  try {
+    return await takeOverPublisher(deps, hold, fence);
+  } catch (second) {
+    if (isOutboxError(second) && second.code === 'FENCED') throw second;
+    deps.observer.note(hold.ref, 'no new epoch after a doubt', { error: errorMessage(second) });
+    throw first;
+  }
+}
+
+/** D0–D2 are skipped only if every step ended cleanly and the row still names this producer, with nothing unsettled. */
+async function stillClean(deps: DrainDeps, hold: Hold): Promise<TakeOver | null> {
+  const clean = hold.clean;
+  if (clean === null || clean.recorded !== clean.settled) return null;
+  if (!(await keepRunning(deps.pool, hold.ref, clean.fence))) return null;
+  const row = await readPublisher(deps.pool, hold.ref);
+  const same =
+    row !== null && row.fence === clean.fence && row.recorded === clean.recorded && row.settled === clean.settled;
+  return same ? { kind: 'clean', fence: clean.fence, published: 0 } : null;
+}
+
+function blockedFailure(progress: DrainProgress): DrainFailure | null {
+  const [first] = progress.blocked.values();
+  if (first === undefined) return null;
+  return { code: first.code, message: first.reason, breaker: true };
+}
+
+function refusalOf(error: unknown): Refusal | null {
+  if (!isOutboxError(error) || (error.code !== 'EVENT_TOO_LARGE' && error.code !== 'EVENT_REFUSED')) return null;
+  const ids = error.details['eventIds'];
+  if (!Array.isArray(ids) || ids.length === 0) return null;
+  return { code: error.code, eventIds: ids.map(String), reason: error.message };
+}
+
+const TOPIC_CODES: readonly ErrorCode[] = ['KAFKA_TOPIC_MISSING', 'KAFKA_TOPIC_FORBIDDEN', 'KAFKA_TOPIC_NOT_ALLOWED'];
+
+/** A topic that refused a send although it looked healthy before: its events wait, the rest goes on. */
+function blockedTopicOf(error: unknown): BlockedTopic | null {
+  if (!isOutboxError(error) || !TOPIC_CODES.includes(error.code)) return null;
+  const topic = error.details['topic'];
+  if (typeof topic !== 'string') return null;
+  return { topic, code: error.code as BlockedTopic['code'], reason: error.message };
+}
+
+/**
+ * A signal that follows two others. AbortSignal.any would do, but on Node 20 it keeps every follower of a long-lived
+ * signal in memory, and the worker's own stop signal lives as long as the process.
+ */
+function firstOf(a: AbortSignal, b: AbortSignal): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  for (const signal of [a, b]) {
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  }
+  return {
+    signal: controller.signal,
+    release: () => [a, b].forEach((signal) => signal.removeEventListener('abort', abort)),
+  };
+}
+
+function endOf(error: unknown): DrainEnd {
+  if (!isOutboxError(error)) return 'failed';
+  if (error.code === 'FENCED') return 'fenced';
+  return error.code === 'LEDGER_MISMATCH' ? 'halted' : 'failed';
+}
+
+function failureOf(error: unknown): DrainFailure {
+  const known = isOutboxError(error) ? error : new OutboxError('INTERNAL', errorMessage(error), { cause: error });
+  const code: ErrorCode = known.code;
+  return { code, message: known.message, breaker: ERROR_CODES[code].breaker };
+}

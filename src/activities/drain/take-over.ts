@@ -1,0 +1,108 @@
+import { reconcile } from '../../domain/settlement';
+import { failpoint } from '../../failpoints/failpoint';
+import { settleBatch, unsettledBatches } from '../../postgres/batches';
+import type { RecordedBatch } from '../../postgres/batches';
+import { eventsByIds } from '../../postgres/claims';
+import { readBatch } from '../../postgres/publisher-save';
+import { checkFence, takeOver } from '../../postgres/publishers';
+import { placed } from './placed';
+import type { DrainDeps } from './context';
+import type { Hold } from './hold';
+
+/** What D0–D2 left: nothing, one batch that Kafka surely did not commit, or a contradiction that only people can solve. */
+export type TakeOver =
+  | { readonly kind: 'clean'; readonly fence: number; readonly published: number }
+  | { readonly kind: 'resend'; readonly fence: number; readonly batch: RecordedBatch; readonly published: number }
+  | { readonly kind: 'halted'; readonly explanation: string };
+
+/**
+ * D0–D2. Raises the fence in Postgres, then fences the older producers in Kafka, then reads the ledger: in this order,
+ * for a ledger read before the fence could still change. Afterwards `hold.clean` names the fence that all writes require.
+ * `from` is the fence that this drain held before a doubt; null at its start, when it may take over from anybody.
+ * Rejects with an OutboxError: FENCED when a newer drain raised the fence meanwhile, KAFKA_* or POSTGRES_* otherwise.
+ */
+export async function takeOverPublisher(deps: DrainDeps, hold: Hold, from: number | null): Promise<TakeOver> {
+  const { ref } = hold;
+  hold.clean = null;
+  await failpoint('before_fence');
+  const row = await takeOver(deps.pool, ref, deps.worker, from);
+  await failpoint('after_fence');
+
+  // One doubt = one new epoch: the old producer is thrown away, never aborted and reused.
+  await hold.session.discard();
+  hold.session = deps.sink.open(ref);
+  await hold.session.takeOver();
+  await failpoint('after_init_producer');
+
+  // Without this check the older of two racing drains could own the newer epoch, and both would send.
+  const { now } = await checkFence(deps.pool, ref, row.fence);
+  const ledger = await hold.session.readLedger();
+  await failpoint('after_ledger_read');
+
+  const unsettled = await unsettledBatches(deps.pool, ref);
+  const last = await readBatch(deps.pool, ref, row.settled);
+  const verdict = reconcile(
+    { ...row, settledBatchId: last?.batchId ?? null, settledAt: last?.recordedAt ?? row.settledAt },
+    unsettled,
+    ledger,
+    await deps.sink.ledgerRetentionMs(),
+    now,
+  );
+  if (verdict.kind === 'halt') {
+    // The reads above are no snapshot: a newer drain may have written between them. Halting is for contradictions only.
+    await checkFence(deps.pool, ref, row.fence);
+    deps.observer.note(ref, 'row and ledger contradict each other', { reason: verdict.reason, ledger, unsettled, row });
+    return {
+      kind: 'halted',
+      explanation: `${verdict.explanation}. Nothing is sent until an operator has compared both sides and decided.`,
+    };
+  }
+
+  let published = 0;
+  for (const { seq } of verdict.settle) {
+    const batch = unsettled.find((candidate) => candidate.seq === seq);
+    if (batch !== undefined) published += await settleCommitted(deps, hold, row.fence, batch, ledger);
+  }
+  const settled = verdict.settle.at(-1)?.seq ?? row.settled;
+  hold.clean = { fence: row.fence, recorded: row.recorded, settled };
+  const resend = unsettled.find((batch) => batch.seq === verdict.resend?.seq);
+  const { fence } = row;
+  return resend === undefined
+    ? { kind: 'clean', fence, published }
+    : { kind: 'resend', fence, batch: resend, published };
+}
+
+/**
+ * Settles a batch that the ledger proves committed; places come from the ledger's metadata when they fitted there.
+ * Answers how many events it settled (0 if another had done it).
+ */
+async function settleCommitted(
+  deps: DrainDeps,
+  hold: Hold,
+  fence: number,
+  batch: RecordedBatch,
+  ledger: Awaited<ReturnType<Hold['session']['readLedger']>>,
+): Promise<number> {
+  const events = await eventsByIds(deps.pool, hold.ref.tenant, batch.eventIds);
+  const outgoing = { batchId: batch.batchId, seq: batch.seq, events };
+  const places = ledger !== null && ledger.seq === batch.seq ? await hold.session.locate(outgoing, ledger) : null;
+  await failpoint('before_settle');
+  const done = await settleBatch(deps.pool, {
+    ref: hold.ref,
+    fence,
+    seq: batch.seq,
+    batchId: batch.batchId,
+    placements: places === null ? null : placed(events, places),
+  });
+  await failpoint('after_settle');
+  deps.observer.note(hold.ref, 'settled a batch that an earlier drain had committed', {
+    seq: batch.seq,
+    events: batch.eventIds.length,
+  });
+  if (!done) return 0;
+  deps.observer.published(
+    hold.ref,
+    events.map((event) => event.createdAt),
+  );
+  return events.length;
+}
