@@ -1,0 +1,92 @@
+import { ApplicationFailure, setDefaultSignalHandler, setHandler } from '@temporalio/workflow';
+import {
+  checkBy,
+  checkByWhy,
+  checkConfigure,
+  checkPause,
+  checkUnhalt,
+  configure,
+  openBreaker,
+  pause,
+  resetBreaker,
+  resume,
+  unhalt,
+} from '../domain/publisher-commands';
+import type { PublisherState } from '../domain/publisher-state';
+import * as messages from './messages';
+
+interface Box {
+  state: PublisherState;
+  changed: boolean;
+}
+
+/**
+ * Registers all handlers. They are synchronous and only change the boxed state; the loop does the work. A signal with
+ * arguments that make no sense is counted and dropped (throwing would wedge the workflow); an update is refused by its
+ * validator, which leaves no trace in the history.
+ */
+export function registerHandlers(box: Box): void {
+  const change = (next: PublisherState): PublisherState => {
+    box.state = next;
+    box.changed = true;
+    return next;
+  };
+  const refuse = (): void => {
+    const { counters } = box.state;
+    box.state = { ...box.state, counters: { ...counters, refusedCommands: counters.refusedCommands + 1 } };
+  };
+  const signal =
+    <T>(check: (command: unknown) => string | null, apply: (command: T) => PublisherState) =>
+    (command: T): void => {
+      if (check(command) === null) change(apply(command));
+      else refuse();
+    };
+  const validator =
+    (check: (command: unknown) => string | null) =>
+    (command: unknown): void => {
+      const wrong = check(command);
+      if (wrong !== null) throw ApplicationFailure.nonRetryable(wrong, 'BadCommand');
+    };
+
+  setHandler(messages.stateQuery, () => box.state);
+  setHandler(messages.wakeSignal, () => {
+    const { counters, drain } = box.state;
+    change({ ...box.state, counters: { ...counters, wakes: counters.wakes + 1 }, drain: { ...drain, woken: true } });
+  });
+
+  const now = (): number => Date.now();
+  setHandler(
+    messages.pauseSignal,
+    signal(checkPause, (c) => pause(box.state, c, now())),
+  );
+  setHandler(
+    messages.resumeSignal,
+    signal(checkBy, () => resume(box.state)),
+  );
+  setHandler(
+    messages.openBreakerSignal,
+    signal(checkByWhy, (c) => openBreaker(box.state, c, now())),
+  );
+  setHandler(
+    messages.resetBreakerSignal,
+    signal(checkBy, () => resetBreaker(box.state)),
+  );
+
+  setHandler(
+    messages.unhaltSignal,
+    signal(checkUnhalt, () => unhalt(box.state)),
+  );
+
+  setHandler(messages.pauseUpdate, (c) => change(pause(box.state, c, now())), { validator: validator(checkPause) });
+  setHandler(messages.resumeUpdate, () => change(resume(box.state)), { validator: validator(checkBy) });
+  setHandler(messages.openBreakerUpdate, (c) => change(openBreaker(box.state, c, now())), {
+    validator: validator(checkByWhy),
+  });
+  setHandler(messages.resetBreakerUpdate, () => change(resetBreaker(box.state)), { validator: validator(checkBy) });
+  setHandler(messages.unhaltUpdate, () => change(unhalt(box.state)), { validator: validator(checkUnhalt) });
+  setHandler(messages.configureUpdate, (c) => change(configure(box.state, c)), {
+    validator: validator(checkConfigure),
+  });
+
+  setDefaultSignalHandler(() => refuse());
+}
