@@ -1,0 +1,72 @@
+import { OutboxError } from '../domain/errors';
+import { isTopicAllowed } from '../config';
+import type { Config } from '../config';
+import type { Health } from '../telemetry/health';
+import type { Logger } from '../telemetry/logger';
+import type { Metrics } from '../telemetry/metrics';
+import { createAdminApp } from './admin/app';
+import { createAuthenticator } from './auth/authenticate';
+import { listen } from './http/server';
+import { createIngestApp } from './ingest/app';
+import type { EventStore, TenantStore, Wake } from './ports';
+
+export interface ApiDeps {
+  readonly events: EventStore;
+  readonly tenants: TenantStore;
+  readonly wake: Wake;
+  /** Register `postgres` (required) and, for the verbose report only, `kafka` and `temporal`. */
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+export interface RunningApi {
+  readonly ingestUrl: string;
+  readonly adminUrl: string;
+  /**
+   * Not ready any more, no new connections, requests in flight finish within `graceMs`; the probes answer until the end.
+   * Close the stores afterwards.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Starts both listeners. Throws CONFIG_INVALID without an admin key, and the system's error when a port is taken. */
+export async function startApi(config: Pick<Config, 'api' | 'topics'>, deps: ApiDeps): Promise<RunningApi> {
+  const { api, topics } = config;
+  if (api.adminKey === null) {
+    throw new OutboxError(
+      'CONFIG_INVALID',
+      'OUTBOX_ADMIN_KEY is not set: the admin API never runs without a key. Set it to a long random text.',
+    );
+  }
+  const { events, tenants, wake, health, metrics, logger } = deps;
+  const adminApp = createAdminApp({ tenants, adminKey: api.adminKey, probes: { health, metrics, logger }, logger });
+  const ingestApp = createIngestApp({
+    events,
+    authenticator: createAuthenticator(tenants),
+    wake,
+    metrics,
+    logger,
+    isTopicAllowed: (topic) => isTopicAllowed(topics, topic),
+    limits: { body: api.bodyLimit, batchBody: api.batchBodyLimit, batchEvents: api.batchLimit },
+  });
+  const admin = await listen(adminApp, api.host, api.adminPort);
+  const ingest = await listen(ingestApp, api.host, api.port).catch(async (error: unknown) => {
+    await admin.close(0);
+    throw error;
+  });
+  logger.info({ ingestUrl: ingest.url, adminUrl: admin.url }, 'api is listening');
+  let closing: Promise<void> | undefined;
+  return {
+    ingestUrl: ingest.url,
+    adminUrl: admin.url,
+    close: (graceMs) => (closing ??= closeInOrder(graceMs)),
+  };
+
+  async function closeInOrder(graceMs: number): Promise<void> {
+    const end = Date.now() + graceMs;
+    health.startShutdown();
+    await ingest.close(graceMs);
+    await admin.close(Math.max(0, end - Date.now()));
+  }
+}
