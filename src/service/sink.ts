@@ -1,0 +1,37 @@
+import type { Config } from '../config';
+import { hasPlainKey, isTopicAllowed } from '../config';
+import { createKafkaSink } from '../sinks/kafka';
+import type { Sink } from '../sinks/sink';
+import type { Foundation } from './foundation';
+
+/** The Kafka sink as the configuration describes it. Connects when first used. */
+export function openSink(config: Config, foundation: Foundation): Sink {
+  const { logger, metrics } = foundation;
+  const { kafka, topics } = config;
+  return createKafkaSink({
+    brokers: [...foundation.kafkaBrokers],
+    clientId: 'temporal-outbox',
+    installId: foundation.installId,
+    ...(kafka.ssl === null ? {} : { ssl: sslOf(kafka.ssl) }),
+    ...(kafka.sasl === null ? {} : { sasl: kafka.sasl }),
+    requestTimeoutMs: kafka.requestTimeoutMs,
+    transactionTimeoutMs: kafka.transactionTimeoutMs,
+    ledgerTopic: kafka.ledgerTopic,
+    topics: {
+      isAllowed: (topic) => isTopicAllowed(topics, topic),
+      create: topics.create ? { partitions: topics.partitions, replicationFactor: topics.replication } : null,
+    },
+    keyStyle: (tenant, topic) => (hasPlainKey(topics, tenant, topic) ? 'plain' : 'tenant'),
+    logger,
+    onTransaction: (outcome) => metrics.transactions.inc({ outcome }),
+    onReinit: (reason) => metrics.producerReinits.inc({ reason }),
+  });
+}
+
+function sslOf(ssl: NonNullable<Config['kafka']['ssl']>): { ca?: string[]; cert?: string; key?: string } {
+  return {
+    ...(ssl.ca === null ? {} : { ca: [ssl.ca] }),
+    ...(ssl.cert === null ? {} : { cert: ssl.cert }),
+    ...(ssl.key === null ? {} : { key: ssl.key }),
+  };
+}

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import type { NativeConnection, WorkflowBundleOption } from '@temporalio/worker';
+import { drainActivity } from '../activities/drain/activity';
+import { LingerHub } from '../activities/drain/linger';
+import { SessionCache } from '../activities/drain/session-cache';
+import { publisherRecordActivities } from '../activities/publisher-record';
+import type { Config } from '../config';
+import { temporalNativeConnection } from '../temporal/client';
+import { workflowBundlePath } from '../temporal/workflow-bundle';
+import { openSink } from './sink';
+import { drainObserver, wakeObserver } from './observers';
+import type { Foundation } from './foundation';
+import { Sweeper } from '../wake/sweeper';
+import { Waker } from '../wake/waker';
+import { temporalClient } from '../temporal/client';
+
+/** A grant that one drain can hardly use up in its time: quotas cut it, not this. */
+const MAX_GRANT = 1_000_000;
+/** Time from a frozen or killed worker to the take-over by another. */
+const HEARTBEAT_TIMEOUT_MS = 5_000;
+const ACTIVITY_POLLERS = 3;
+/** Cached workflows cost memory in the workflow thread's heap; beyond this they are rebuilt from a short history. */
+const MAX_CACHED_WORKFLOWS = 500;
+
+export interface RunningWorker {
+  /** Resolves when the worker has ended; rejects if it failed. */
+  readonly ended: Promise<void>;
+  readonly identity: string;
+  /** Ends drains after the batch in flight, then the worker, then its connections. Once only. */
+  stop(): Promise<void>;
+}
+
+/** Starts one worker: publishers' workflows, drains, sweep and listener. Rejects if Temporal or Kafka settings are unusable. */
+export async function startWorker(config: Config, foundation: Foundation): Promise<RunningWorker> {
+  const { pool, logger, metrics } = foundation;
+  installRuntime(config);
+  const target = { address: foundation.temporalAddress, namespace: config.temporal.namespace };
+  const connection = await temporalNativeConnection(target);
+  const sink = openSink(config, foundation);
+  const stopping = new AbortController();
+  // Every drain listens to it; more than ten are normal, not a leak.
+  setMaxListeners(0, stopping.signal);
+  const identity = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
+  const sessions = new SessionCache(sink, config.drain.maxProducers);
+  const drainDeps = {
+    pool,
+    sink,
+    sessions,
+    linger: new LingerHub(pool, config.drain.maxDrains),
+    observer: drainObserver(metrics, logger),
+    worker: identity,
+    batchEvents: config.drain.batchEvents,
+    batchBytes: config.drain.batchBytes,
+    // A margin below the transaction time-out, so that we know of the doubt before the coordinator aborts.
+    publishDeadlineMs: Math.round(config.kafka.transactionTimeoutMs * 0.8),
+    stopping: stopping.signal,
+  };
+  const worker = await Worker.create({
+    connection,
+    namespace: config.temporal.namespace,
+    taskQueue: config.temporal.taskQueue,
+    identity,
+    ...workflows(),
+    activities: {
+      drain: drainActivity(drainDeps),
+      ...publisherRecordActivities(pool, {
+        maxGrant: MAX_GRANT,
+        drainMaxMs: config.drain.maxMs,
+        lingerMs: config.drain.lingerMs,
+        heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+        maxHistoryEvents: config.temporal.maxHistoryEvents,
+        breaker: config.breaker,
+      }),
+    },
+    maxConcurrentActivityTaskExecutions: config.drain.maxDrains,
+    maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
+    // A frozen worker's open polls each swallow one attempt and its heartbeat time-out before a live worker gets it: with
+    // the default of 10 a take-over took a minute.
+    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: ACTIVITY_POLLERS },
+    // Throttled to this, a drain's heartbeat reaches the server well within its time-out.
+    maxHeartbeatThrottleInterval: HEARTBEAT_TIMEOUT_MS / 4,
+    defaultHeartbeatThrottleInterval: HEARTBEAT_TIMEOUT_MS / 4,
+    shutdownGraceTime: config.shutdownGraceMs,
+    shutdownForceTime: config.shutdownGraceMs + 3_000,
+  });
+  const observer = wakeObserver(metrics, logger);
+  const waker = new Waker(pool, temporalClient(target), config.temporal.taskQueue, observer);
+  const sweeper = new Sweeper({
+    pool,
+    directUrl: foundation.databaseDirectUrl,
+    intervalMs: config.sweep.intervalMs,
+    wakesPerSecond: config.sweep.wakesPerSecond,
+    waker,
+    report: observer.failed,
+  });
+  sweeper.start();
+  const running = worker.run();
+  const ended = running.finally(async () => {
+    await sweeper.stop();
+    await sessions.close();
+    await sink.close();
+    await closeQuietly(connection);
+  });
+  ended.catch(() => undefined);
+  return {
+    ended,
+    identity,
+    async stop() {
+      stopping.abort();
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await ended;
+    },
+  };
+}
+
+/** Once per process, before any worker: our own signal handling decides the order of shutdown. */
+function installRuntime(config: Config): void {
+  const level = config.logLevel === 'debug' || config.logLevel === 'trace' ? 'INFO' : 'WARN';
+  Runtime.install({ logger: new DefaultLogger(level), shutdownSignals: [] });
+}
+
+/** The bundle of the build; from source (tests, bench) it is made on the spot. */
+function workflows(): { workflowBundle: WorkflowBundleOption } | { workflowsPath: string } {
+  const path = workflowBundlePath();
+  if (existsSync(path)) return { workflowBundle: { code: readFileSync(path, 'utf8') } };
+  return { workflowsPath: join(__dirname, '..', 'workflows') };
+}
+
+async function closeQuietly(connection: NativeConnection): Promise<void> {
+  await connection.close().catch(() => undefined);
+}
