@@ -1,0 +1,34 @@
+/** The rules of the drain protocol (design of D0–D5). Each can be switched off; the model then has to find what it prevents. */
+export const RULES = {
+  pgFence: 'every Postgres write of a drain requires its own fence',
+  recheckFence: 'the fence is checked again after InitProducerId',
+  haltUnderFence: 'a drain halts only if it still holds the fence: rows of a newer drain are no contradiction',
+  clockAfterLedger: "D1 takes the clock after the ledger was read: a drain frozen in between must see the ledger's age",
+  serverFenced: 'a fence is good for one server only: after a fail-over every drain takes over anew',
+  expiryFromRecording: 'the age of a settled ledger counts from the recording of its batch, not from its settling',
+  ledgerAfterInit: 'the ledger is read after InitProducerId, not before',
+  stableLedger: 'the ledger is read stable: with every commit that was decided before',
+  missingLedgerHalts: 'a missing ledger counts as "not committed" only while it cannot have expired',
+  ledgerNamesBatch: "the ledger's metadata must name the batch of that seq",
+  newEpochOnDoubt: 'after any doubt: a new producer, a new epoch',
+  recordAfterLedger: 'batch n+1 is recorded only after the Kafka commit of n',
+  compareAndSet: 'seq is counted in memory and compared with the row, not max + 1',
+  excludeMembers: 'a claim leaves out the members of unsettled batches',
+  noIdBound: 'a claim has no lower bound of ids: late commits have lower ids',
+  revisionChecked: 'a batch is recorded only under the revision that it was selected under',
+  settleOnce: 'a settle requires the fence and that very batch unsettled',
+  operatorsRefuse: 'operators and replays do not touch events of unsettled batches',
+} as const;
+
+export type Rule = keyof typeof RULES;
+export type Rules = Readonly<Record<Rule, boolean>>;
+
+export const RULE_NAMES = Object.keys(RULES) as Rule[];
+
+/** Rules that this model showed to be needed and that src/ does not follow yet; docs/model.md tells what that can cause. */
+export const MISSING_IN_CODE: readonly Rule[] = ['clockAfterLedger', 'serverFenced'];
+
+/** The whole protocol, or without some of its rules. */
+export function rulesWithout(...off: readonly Rule[]): Rules {
+  return Object.fromEntries(RULE_NAMES.map((rule) => [rule, !off.includes(rule)])) as Record<Rule, boolean>;
+}

@@ -1,0 +1,75 @@
+import type { EventPlan, Scope } from './scope';
+import { rulesWithout } from './rules';
+import type { Rule } from './rules';
+import type { Budget } from './world';
+
+const FIRST: EventPlan = { key: 'k', after: null, stored: true };
+/** Of the same key, begun after the first was committed: order is promised. */
+const SECOND: EventPlan = { key: 'k', after: 1, stored: true };
+/** Its id is taken, its transaction commits at any time. */
+const LATE: EventPlan = { key: null, after: null, stored: false };
+
+interface Plan {
+  readonly events: readonly EventPlan[];
+  readonly batch: number;
+  /** Explored wholly by the tests. */
+  readonly small: Partial<Budget>;
+  /** For longer runs by command. */
+  readonly deep: Partial<Budget>;
+}
+
+/** Each scope lets other things go wrong: together they would be too many states. */
+export const SCOPES = {
+  /** Racing drains, kills, lost and late answers, a late commit with an id in the middle. */
+  races: {
+    events: [FIRST, LATE, SECOND],
+    batch: 1,
+    small: { runs: 2, faults: 1 },
+    deep: { runs: 3, faults: 2 },
+  },
+  /** Batches recorded anew and parked events. */
+  shrinks: {
+    events: [FIRST, SECOND],
+    batch: 2,
+    small: { runs: 2, faults: 1, shrinks: 1 },
+    deep: { runs: 3, faults: 2, shrinks: 2 },
+  },
+  /** Skips, retries and replays between the steps of drains. */
+  operators: {
+    events: [FIRST, SECOND],
+    batch: 2,
+    small: { runs: 2, operators: 1, shrinks: 1 },
+    deep: { runs: 3, operators: 3, shrinks: 1 },
+  },
+  /** Days pass, ledgers expire, drains thaw after days. */
+  time: {
+    events: [FIRST, SECOND],
+    batch: 1,
+    small: { runs: 2, ticks: 2 },
+    deep: { runs: 3, faults: 1, ticks: 4 },
+  },
+  /** A fail-over that forgets what drains wrote. */
+  failover: {
+    events: [FIRST, SECOND],
+    batch: 2,
+    small: { runs: 2, shrinks: 1, failovers: 1 },
+    deep: { runs: 3, faults: 1, shrinks: 1, failovers: 1 },
+  },
+  /** A fail-over that forgets events and what operators did. */
+  forgotten: {
+    events: [FIRST, LATE],
+    batch: 2,
+    small: { runs: 1, operators: 2, failovers: 1 },
+    deep: { runs: 3, operators: 2, failovers: 1 },
+  },
+} as const satisfies Record<string, Plan>;
+
+export type ScopeName = keyof typeof SCOPES;
+export const SCOPE_NAMES = Object.keys(SCOPES) as ScopeName[];
+
+export function scopeOf(name: ScopeName, size: 'small' | 'deep', off: readonly Rule[] = [], harmOnly = false): Scope {
+  const plan: Plan = SCOPES[name];
+  const none: Budget = { runs: 0, faults: 0, operators: 0, shrinks: 0, failovers: 0, ticks: 0 };
+  const { events, batch } = plan;
+  return { name, events, batch, budget: { ...none, ...plan[size] }, rules: rulesWithout(...off), harmOnly };
+}

@@ -1,0 +1,93 @@
+import type { Batch, Item, LedgerRow } from './batch';
+import type { Drain } from './drain-state';
+
+/**
+ * The state of the model: one publisher with its Postgres, its Kafka and two workers. Plain immutable data, so that a
+ * state can be hashed, compared and kept.
+ *
+ * `minted` counts batch ids; like the UUIDs of the product they never repeat, whatever a fail-over forgets.
+ */
+
+export type Status = 'absent' | 'pending' | 'published' | 'failed' | 'skipped';
+
+export interface EventRow {
+  readonly status: Status;
+  readonly lane: 0 | 1;
+  readonly version: number;
+  readonly copy: number;
+  /** Parked at least once: order is then no longer promised. */
+  readonly parked: boolean;
+}
+
+/** Rows below the last settled batch are dropped: nothing reads them. */
+export interface BatchRow {
+  readonly seq: number;
+  readonly batchId: number;
+  readonly members: readonly number[];
+  readonly recordedAt: number;
+}
+
+export interface Postgres {
+  /** Which server this is: a standby that was promoted is another one. */
+  readonly server: number;
+  readonly fence: number;
+  readonly recorded: number;
+  readonly settled: number;
+  readonly settledAt: number | null;
+  readonly revision: number;
+  /** Highest id ever recorded; only the mutation that claims by an id bound writes it. */
+  readonly bound: number;
+  /** Row of event id at index id - 1. */
+  readonly events: readonly EventRow[];
+  readonly batches: readonly BatchRow[];
+}
+
+/** A request whose sender gave up waiting: it arrives at any later time, or never. */
+export type LateRequest = { readonly kind: 'commit'; readonly epoch: number } | { readonly kind: 'init' };
+
+export interface Kafka {
+  readonly epoch: number;
+  /** The open transaction of the current epoch. */
+  readonly open: Batch | null;
+  /** What read_committed consumers see, in order of offsets. */
+  readonly log: readonly Item[];
+  readonly ledger: LedgerRow | null;
+  /** Committed, but not yet applied by the group coordinator; only the mutation of the unstable read sees it. */
+  readonly unapplied: LedgerRow | null;
+  readonly late: readonly LateRequest[];
+}
+
+/** How often each kind of thing may still happen: what bounds the exploration. */
+export interface Budget {
+  readonly runs: number;
+  /** Lost, late and refused answers, transactions that the coordinator times out. */
+  readonly faults: number;
+  readonly operators: number;
+  /** Batches recorded anew and events parked. */
+  readonly shrinks: number;
+  readonly failovers: number;
+  /** Steps of the clock; two of them are the time that the broker keeps a ledger. */
+  readonly ticks: number;
+}
+
+export interface World {
+  readonly now: number;
+  readonly minted: number;
+  readonly pg: Postgres;
+  /** What the standby has: taken when replication stalls, it becomes `pg` by a fail-over. */
+  readonly standby: Postgres | null;
+  /** What a fail-over lost: writes of drains (all that justifies a halt by itself), changes to pending events. */
+  readonly lost: { readonly drains: boolean; readonly changes: boolean };
+  /** Versions stored so far under each id, forgotten or not. */
+  readonly versions: readonly number[];
+  readonly kafka: Kafka;
+  readonly drains: readonly [Drain, Drain];
+  readonly halted: string | null;
+  readonly left: Budget;
+}
+
+/** One thing that can happen next. */
+export interface Next {
+  readonly label: string;
+  readonly world: World;
+}
