@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { ADMIN_KEY, event, post, startTestApi } from '../api/support';
+import type { TestApi } from '../api/support';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+});
+afterAll(() => api.stop());
+
+const root = join(__dirname, '../../..');
+
+/** Runs the command line as a process of its own, from source. */
+function outboxctl(args: string[], env: NodeJS.ProcessEnv = {}): Promise<{ code: number; out: string; err: string }> {
+  const node = ['-r', join(root, 'test/support/register-swc.cjs'), join(root, 'src/cli/outboxctl.ts'), ...args];
+  const base = { PATH: process.env['PATH'], OUTBOX_ADMIN_URL: api.adminUrl, OUTBOX_ADMIN_KEY: ADMIN_KEY };
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, node, { env: { ...base, ...env } }, (_error, out, err) =>
+      resolve({ code: child.exitCode ?? -1, out, err }),
+    );
+  });
+}
+
+test('tenant create, ls; key create, ls, revoke; with --json and as tables', async () => {
+  const created = await outboxctl(['tenant', 'create', 'acme', '--json']);
+  expect(created).toMatchObject({ code: 0, err: '' });
+  const { tenant, key, ...rest } = JSON.parse(created.out) as Record<string, string>;
+  expect([tenant, rest]).toEqual(['acme', {}]);
+  expect((await post(api, event(), key === undefined ? {} : { key })).status).toBe(202);
+
+  const list = await outboxctl(['tenant', 'ls']);
+  expect(list.out).toMatch(/^TENANT +STATUS +CREATED/);
+  expect(list.out).toMatch(/^acme +active +\d{4}-/m);
+  expect(JSON.parse((await outboxctl(['tenant', 'ls', '--json'])).out)).toMatchObject({
+    tenants: [{ tenant: 'acme' }],
+  });
+
+  const second = await outboxctl(['key', 'create', 'acme', '--label', 'ci', '--scopes', 'ingest', '--json']);
+  const made = JSON.parse(second.out) as Record<string, string>;
+  expect(made).toMatchObject({ tenant: 'acme', label: 'ci', scopes: ['ingest'] });
+  const keyId = String(made['key_id']);
+  expect((await outboxctl(['key', 'revoke', 'acme', keyId])).out).toBe(`revoked ${keyId} of acme\n`);
+  const keys = await outboxctl(['key', 'ls', 'acme', '--json']);
+  expect(keys.out).not.toContain(String(made['key']));
+  expect((JSON.parse(keys.out) as { keys: unknown[] }).keys).toHaveLength(2);
+});
+
+test('exit codes', async () => {
+  const [again, bad, usage, unknown, away, wrong, noKey, badConfig] = await Promise.all([
+    outboxctl(['key', 'ls', 'nobody']),
+    outboxctl(['tenant', 'create', 'a/b']),
+    outboxctl(['tenant', 'create']),
+    outboxctl(['nothing']),
+    outboxctl(['tenant', 'ls'], { OUTBOX_ADMIN_URL: 'http://127.0.0.1:1' }),
+    outboxctl(['tenant', 'ls'], { OUTBOX_ADMIN_KEY: 'another-admin-key' }),
+    outboxctl(['tenant', 'ls'], { OUTBOX_ADMIN_KEY: '' }),
+    outboxctl(['config', 'check', '--json'], { OUTBOX_API_PORT: 'x', OUTBOX_LINGER: '5' }),
+  ]);
+  expect([again, bad, usage, unknown, away, wrong, noKey, badConfig].map((result) => result.code)).toEqual([
+    1, 1, 2, 2, 69, 1, 78, 78,
+  ]);
+  expect(bad.err).toContain('/name');
+  expect((JSON.parse(badConfig.out) as { problems: unknown[] }).problems).toHaveLength(2);
+});
+
+test('config print masks secrets; config check warns', async () => {
+  const printed = await outboxctl(['config', 'print']);
+  expect(printed).toMatchObject({ code: 0 });
+  expect(printed.out).not.toContain(ADMIN_KEY);
+  expect(printed.out).toMatch(/^OUTBOX_ADMIN_KEY +\*\*\* +environment/m);
+  const checked = await outboxctl(['config', 'check'], { OUTBOX_API_PROT: '1' });
+  expect(checked).toMatchObject({ code: 0, err: expect.stringContaining('Did you mean OUTBOX_API_PORT?') });
+});

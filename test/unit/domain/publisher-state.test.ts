@@ -1,0 +1,190 @@
+import fc from 'fast-check';
+import type { DrainOutcome } from '../../../src/domain/drain';
+import {
+  checkConfigure,
+  checkPause,
+  configure,
+  openBreaker,
+  pause,
+  resetBreaker,
+  restore,
+  resume,
+} from '../../../src/domain/publisher-commands';
+import { drainEnded, drainStarted } from '../../../src/domain/publisher-outcome';
+import { advance, decide, defaultConfig, initialState, mergeConfig } from '../../../src/domain/publisher-state';
+import type { PublisherState } from '../../../src/domain/publisher-state';
+import { ledgerGroup, publisherId } from '../../../src/domain/publisher';
+
+const REF = { tenant: 'acme', destination: 'kafka', shard: 0 };
+const T0 = 1_800_000_000_000;
+const MAX = 1_000_000;
+
+function outcome(part: Partial<DrainOutcome>): DrainOutcome {
+  return {
+    recorded: 0,
+    published: 0,
+    parked: 0,
+    batches: 0,
+    end: 'empty',
+    failure: null,
+    blockedTopics: [],
+    worker: 'w',
+    ...part,
+  };
+}
+
+const failed = outcome({ end: 'failed', failure: { code: 'KAFKA_UNAVAILABLE', message: 'down', breaker: true } });
+
+/** One turn of the workflow's loop with a given drain outcome. */
+function turn(state: PublisherState, now: number, result: DrainOutcome): PublisherState {
+  const decision = decide(advance(state, now), now, MAX);
+  if (decision.kind !== 'drain') throw new Error(`expected a drain, got ${decision.why}`);
+  return drainEnded(drainStarted(advance(state, now), decision.probe), result, decision, now, 0.5);
+}
+
+describe('publisher state', () => {
+  it('sleeps without a timer after an empty drain, and a wake during a drain is never lost', () => {
+    const asleep = turn(initialState(REF, defaultConfig(), T0), T0, outcome({ published: 3, recorded: 3 }));
+    expect(decide(asleep, T0, MAX)).toEqual({ kind: 'wait', why: 'sleeping', until: null });
+
+    const started = drainStarted(initialState(REF, defaultConfig(), T0), false);
+    const woken = { ...started, drain: { ...started.drain, woken: true } };
+    const after = drainEnded(woken, outcome({}), { events: MAX, probe: false }, T0, 0.5);
+    expect(decide(after, T0, MAX).kind).toBe('drain');
+  });
+
+  it('opens after three failures, sends one probe when due, closes on its success', () => {
+    let state = initialState(REF, defaultConfig(), T0);
+    let now = T0;
+    for (let i = 0; i < 3; i += 1) {
+      state = turn(state, now, failed);
+      now += 60_000;
+    }
+    expect(state.breaker.state).toBe('open');
+    const before = (state.breaker.nextProbeAt ?? 0) - 1;
+    expect(decide(advance(state, before), before, MAX)).toMatchObject({ kind: 'wait', why: 'open' });
+    const due = (state.breaker.nextProbeAt ?? 0) + 1;
+    expect(decide(advance(state, due), due, MAX)).toEqual({ kind: 'drain', events: 1, probe: true });
+    state = turn(state, due, outcome({ end: 'granted', published: 1, recorded: 1 }));
+    expect(state.breaker.state).toBe('closed');
+    expect(decide(advance(state, due), due, MAX)).toMatchObject({ kind: 'drain', probe: false });
+  });
+
+  it('never counts fencing, restarts or Postgres errors as failures of the destination', () => {
+    for (const code of ['FENCED', 'POSTGRES_UNAVAILABLE', 'INTERNAL'] as const) {
+      let state = initialState(REF, defaultConfig(), T0);
+      for (let i = 0; i < 10; i += 1) {
+        state = turn(
+          state,
+          T0 + i * 100_000,
+          outcome({ end: 'failed', failure: { code, message: 'x', breaker: false } }),
+        );
+      }
+      expect(state.breaker.state).toBe('closed');
+    }
+  });
+
+  it('one dead topic does not open the breaker while others flow', () => {
+    let state = initialState(REF, defaultConfig(), T0);
+    for (let i = 0; i < 10; i += 1) {
+      state = turn(state, T0 + i * 100_000, { ...failed, published: 5, blockedTopics: ['dead'] });
+    }
+    expect(state.breaker.state).toBe('closed');
+  });
+
+  it('paused: sends nothing, but settles what is in doubt', () => {
+    const doubtful = { ...turn(initialState(REF, defaultConfig(), T0), T0, failed) };
+    const later = T0 + 60_000;
+    const paused = pause(doubtful, { by: 'ops', why: 'maintenance', until: later + 1_000 }, later);
+    expect(decide(advance(paused, later), later, MAX)).toEqual({ kind: 'drain', events: 0, probe: false });
+    const settled = turn(paused, later, outcome({ end: 'granted' }));
+    expect(decide(advance(settled, later), later, MAX)).toEqual({ kind: 'wait', why: 'paused', until: later + 1_000 });
+    expect(decide(advance(settled, later + 1_001), later + 1_001, MAX).kind).toBe('drain');
+    expect(decide(advance(resume(settled), later), later, MAX).kind).toBe('drain');
+  });
+
+  it('an operator opens and resets the breaker', () => {
+    const fresh = initialState(REF, defaultConfig(), T0);
+    const doubtful = openBreaker(fresh, { by: 'ops', why: 'x' }, T0);
+    expect(decide(advance(doubtful, T0), T0, MAX)).toEqual({ kind: 'drain', events: 0, probe: false });
+    const open = openBreaker({ ...fresh, drain: { ...fresh.drain, doubt: false } }, { by: 'ops', why: 'x' }, T0);
+    expect(decide(advance(open, T0 + 1e9), T0 + 1e9, MAX)).toMatchObject({ kind: 'wait', why: 'open', until: null });
+    expect(decide(resetBreaker(open), T0, MAX).kind).toBe('drain');
+  });
+
+  it('an operator’s breaker and limits come back from the row, and only what was set', () => {
+    const open = configure(openBreaker(initialState(REF, defaultConfig(), T0), { by: 'ops', why: 'x' }, T0), {
+      by: 'ops',
+      quota: { ratePerSecond: 5 },
+    });
+    const limits = JSON.parse(JSON.stringify(open.overrides)) as typeof open.overrides;
+    const back = restore(initialState(REF, defaultConfig(), T0), { limits, paused: null, halted: null });
+    expect(back.breaker).toMatchObject({ state: 'open', manual: true });
+    expect(mergeConfig(defaultConfig({ threshold: 9, resetMs: 1_000 }), back.overrides)).toMatchObject({
+      breaker: { threshold: 9, resetMs: 1_000 },
+      quota: { ratePerSecond: 5 },
+    });
+    expect(resetBreaker(back).overrides.heldOpen).toBeUndefined();
+  });
+
+  it('backs off between drains that fail for whatever reason, and goes on at once after a success', () => {
+    let state = initialState(REF, defaultConfig(), T0);
+    let now = T0;
+    const waits: number[] = [];
+    for (let i = 0; i < 8; i += 1) {
+      state = turn(
+        state,
+        now,
+        outcome({ end: 'failed', failure: { code: 'POSTGRES_UNAVAILABLE', message: 'x', breaker: false } }),
+      );
+      waits.push((state.drain.retryAt ?? 0) - now);
+      now = state.drain.retryAt ?? now;
+    }
+    expect(waits).toEqual([...waits].sort((a, b) => a - b));
+    expect(Math.max(...waits)).toBe(10_000);
+    expect(turn(state, now, outcome({ end: 'time', published: 1 })).drain).toMatchObject({ failed: 0, retryAt: null });
+  });
+
+  it('grants partially under a quota and waits exactly as long as needed', () => {
+    const limited = configure(initialState(REF, defaultConfig(), T0), {
+      by: 'ops',
+      quota: { ratePerSecond: 10, burst: 20 },
+    });
+    expect(decide(advance(limited, T0), T0, MAX)).toMatchObject({ kind: 'drain', events: 20 });
+    const spent = turn(limited, T0, outcome({ end: 'granted', recorded: 20, published: 20 }));
+    expect(decide(advance(spent, T0), T0, MAX)).toEqual({ kind: 'wait', why: 'throttled', until: T0 + 200 });
+  });
+
+  it('is plain JSON: what continue-as-new carries is what was there', () => {
+    const state = pause(turn(initialState(REF, defaultConfig(), T0), T0, failed), { by: 'a', why: 'b' }, T0);
+    expect(JSON.parse(JSON.stringify(state))).toEqual(state);
+  });
+
+  it('refuses commands without sense, with a sentence', () => {
+    for (const bad of [undefined, null, 7, {}, { by: '' }, { by: 'x' }, { by: 'x', why: 'y', until: 'soon' }]) {
+      expect(checkPause(bad)).toEqual(expect.any(String));
+    }
+    expect(checkPause({ by: 'x', why: 'y', until: '2027-01-01T00:00:00Z' })).toBeNull();
+    expect(checkConfigure({ by: 'x', quota: { ratePerSecond: -1 } })).toEqual(expect.any(String));
+    expect(checkConfigure({ by: 'x', quota: { ratePerSecond: null, burst: 5 }, onPoison: 'skip' })).toBeNull();
+  });
+});
+
+describe('ids', () => {
+  it('no two publishers share an id, and plain names stay plain', () => {
+    expect(publisherId(REF)).toBe('publisher:acme');
+    const ref = fc.record({
+      tenant: fc.string({ minLength: 1 }),
+      destination: fc.string({ minLength: 1 }),
+      shard: fc.nat(3),
+    });
+    fc.assert(
+      fc.property(ref, ref, (a, b) => {
+        const same = a.tenant === b.tenant && a.destination === b.destination && a.shard === b.shard;
+        expect(publisherId(a) === publisherId(b)).toBe(same);
+        expect(ledgerGroup('i', a) === ledgerGroup('i', b)).toBe(same);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});

@@ -1,0 +1,43 @@
+import fc from 'fast-check';
+import { Fingerprints } from '../../../model/fingerprint';
+import { Healer } from '../../../model/heal';
+import type { Rule } from '../../../model/rules';
+import { walk, wildScope } from '../../../model/walk';
+import type { Walk } from '../../../model/walk';
+
+const choices = fc.array(fc.nat({ max: 8_000 }), { minLength: 150, maxLength: 400, size: 'max' });
+
+function walker(...off: Rule[]): (picked: readonly number[]) => Walk {
+  const scope = wildScope(...off);
+  const healer = new Healer(scope, new Fingerprints());
+  return (picked) => walk(scope, picked, healer);
+}
+
+describe('long random walks with every kind of fault at once', () => {
+  it('break no promise', () => {
+    const run = walker();
+    let published = 0;
+    let halted = 0;
+    fc.assert(
+      fc.property(choices, (picked) => {
+        const { broken, trace, ...end } = run(picked);
+        published += end.published;
+        halted += end.halted === null ? 0 : 1;
+        if (broken !== null) throw new Error(`${broken}\n${trace.join('\n')}`);
+      }),
+      { numRuns: 2_000, interruptAfterTimeLimit: 60_000 },
+    );
+    // Walks that go nowhere would prove nothing.
+    expect(published).toBeGreaterThan(1_000);
+    expect(halted).toBeGreaterThan(0);
+  });
+
+  it.each<Rule>(['pgFence', 'ledgerAfterInit', 'revisionChecked'])('find out that %s is missing', (rule) => {
+    const run = walker(rule);
+    const result = fc.check(
+      fc.property(choices, (picked) => run(picked).broken === null),
+      { numRuns: 2_000, endOnFailure: true },
+    );
+    expect(result.failed).toBe(true);
+  });
+});
