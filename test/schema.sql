@@ -120,7 +120,7 @@ CREATE UNIQUE INDEX batches_pkey ON outbox.batches USING btree (tenant_id, desti
 CREATE INDEX batches_unsettled ON outbox.batches USING btree (tenant_id, destination, shard, seq) WHERE (settled_at IS NULL);
 CREATE INDEX events_pending ON outbox.events USING btree (tenant_id, destination, shard, lane, event_id) WHERE (status = 'pending'::text);
 CREATE UNIQUE INDEX events_pkey ON outbox.events USING btree (tenant_id, event_id);
-CREATE INDEX events_status ON outbox.events USING btree (status, tenant_id, created_at) WHERE (status <> 'published'::text);
+CREATE INDEX events_status ON outbox.events USING btree (status, tenant_id, created_at) WHERE (status = ANY (ARRAY['failed'::text, 'skipped'::text]));
 CREATE UNIQUE INDEX events_tenant_id_dedupe_key_key ON outbox.events USING btree (tenant_id, dedupe_key);
 CREATE UNIQUE INDEX installation_pkey ON outbox.installation USING btree (only_row);
 CREATE UNIQUE INDEX migrations_pkey ON outbox.migrations USING btree (id);

@@ -28,8 +28,8 @@ type Columns = [
 ];
 
 /**
- * The next pending events of a publisher, as many as fit into `limit` and `maxBytes` (at least one), live lane first, then by id, without members of its unsettled batches and
- * without `excludeTopics`. Takes no locks: what makes it safe is that recording requires the returned revision and fence.
+ * The next pending events of a publisher, as many as fit into `limit` and `maxBytes` (at least one), live lane first, then by
+ * id, without members of its unsettled batches and without `excludeTopics`. Takes no locks: what makes it safe is that recording requires the returned revision and fence.
  *
  * Bytes are counted by the server (`octet_length` reads the size of a toasted value from its pointer): a claim of 6,000 events
  * of 512 KiB would otherwise bring 3 GiB before anybody could look at it.

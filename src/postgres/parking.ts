@@ -1,6 +1,6 @@
-import type { Held } from './batches';
-import { heldValues, inconsistent, readHeld } from './batches';
 import { OutboxError } from '../domain/errors';
+import type { Held } from './held';
+import { MINE, heldValues, inconsistent, readHeld } from './held';
 import type { Db } from './query';
 import { query } from './query';
 import { refOf } from './publishers';
@@ -11,8 +11,6 @@ export interface Parked {
   readonly code: string;
   readonly reason: string;
 }
-
-const MINE = 'tenant_id = $1 and destination = $2 and shard = $3 and fence = $4';
 
 /** Attempts count refusals of that very event, so the refusal that parks it counts as one. */
 const park = (ids: string, codes: string, reasons: string): string => `

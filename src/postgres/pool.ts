@@ -21,12 +21,19 @@ export interface PoolOptions {
   readonly connectTimeoutMs?: number;
   /**
    * True when the URL names a transaction pooler. PgBouncer refuses connections with startup parameters that it does not
-   * know, so the time-outs are then left to `alter role … set statement_timeout = …` and to the client-side limit.
+   * know, so the time-outs are then left to `alter role … set statement_timeout = …` and to the client-side limit, and
+   * the planner's settings to `alter role … set random_page_cost = 1.1`.
    */
   readonly throughPooler?: boolean;
   /** An idle connection broke (server restart, fail-over). The pool replaces it; this is for the log. */
   readonly onError?: (error: OutboxError) => void;
 }
+
+/**
+ * With the default random_page_cost of 4 a claim from 8,000 to 50,000 pending events is planned as a bitmap scan, a sort of them
+ * all on disk and two parallel workers, again for every batch: 153 ms against 31 ms over the pending index in its order.
+ */
+const PLANNER = '-c random_page_cost=1.1 -c max_parallel_workers_per_gather=0';
 
 /** A pool with time-outs on everything. Never throws for an unreachable server: the first query does. */
 export function createPool(url: string, options: PoolOptions = {}): Pool {
@@ -47,6 +54,7 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
           statement_timeout: statementTimeout,
           lock_timeout: options.lockTimeoutMs ?? 10_000,
           idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 30_000,
+          options: PLANNER,
         }),
   });
   // Without a listener a broken idle connection ends the process.

@@ -1,7 +1,8 @@
 import { reconcile } from '../../domain/settlement';
 import { failpoint } from '../../failpoints/failpoint';
-import { settleBatch, unsettledBatches } from '../../postgres/batches';
+import { unsettledBatches } from '../../postgres/batches';
 import type { RecordedBatch } from '../../postgres/batches';
+import { settleBatch } from '../../postgres/settle';
 import { eventsByIds } from '../../postgres/claims';
 import { readBatch } from '../../postgres/publisher-save';
 import { checkFence, takeOver } from '../../postgres/publishers';

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
-import { recordBatch, settleBatch, unsettledBatches } from '../../../src/postgres/batches';
+import { recordBatch, unsettledBatches } from '../../../src/postgres/batches';
+import { settleBatch } from '../../../src/postgres/settle';
 import { countByStatus, getEvent } from '../../../src/postgres/events';
 import { readPublisher, takeOver } from '../../../src/postgres/publishers';
 import { eventsByIds } from '../../../src/postgres/claims';

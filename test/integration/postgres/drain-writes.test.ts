@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { insertMany } from '../../../src/postgres/enqueue';
-import { grantTotals, recordBatch, settleBatch, unsettledBatches } from '../../../src/postgres/batches';
+import { grantTotals, recordBatch, unsettledBatches } from '../../../src/postgres/batches';
+import { settleBatch } from '../../../src/postgres/settle';
 import { eventsByIds, pendingExists, selectPending } from '../../../src/postgres/claims';
 import { countByStatus, getEvent } from '../../../src/postgres/events';
 import { parkEvents, recordAnew } from '../../../src/postgres/parking';
@@ -176,8 +177,9 @@ describe('recording', () => {
     await enqueueSome(db(), tenant, 3);
     const one = await recordNext(2);
     await recordMore(one.fence, 2, 2);
-    expect(await grantTotals(db(), ref(), 'g')).toEqual({ batches: 2, events: 3, bytes: 6 });
-    expect(await grantTotals(db(), ref(), 'other')).toEqual({ batches: 0, events: 0, bytes: 0 });
+    await settleBatch(db(), { ...one, placements: null });
+    expect(await grantTotals(db(), ref(), 'g')).toEqual({ batches: 2, events: 3, bytes: 6, settled: 2 });
+    expect(await grantTotals(db(), ref(), 'other')).toEqual({ batches: 0, events: 0, bytes: 0, settled: 0 });
   });
 });
 

@@ -1,0 +1,78 @@
+import type { Held } from './held';
+import { MINE, RENEWED, heldValues, inconsistent, readHeld } from './held';
+import type { Db } from './query';
+import { query } from './query';
+
+/**
+ * D5: publishes the events of a batch that the ledger holds. `placements` null = unknown, partition and offset stay null.
+ * Returns false if it was settled before. Batches settle in order of `seq`.
+ */
+export async function settleBatch(
+  db: Db,
+  batch: Held & {
+    readonly seq: number;
+    readonly batchId: string;
+    readonly placements:
+      readonly { readonly eventId: string; readonly partition: number; readonly offset: string }[] | null;
+  },
+): Promise<boolean> {
+  const placed = batch.placements;
+  const members =
+    placed === null
+      ? `(select unnest(b.event_ids) as id, null::int as partition, null::bigint as position from outbox.batches b
+          where b.tenant_id = $1 and b.destination = $2 and b.shard = $3 and b.seq = $5)`
+      : 'unnest($7::bigint[], $8::int[], $9::bigint[])';
+  const rows = await query(
+    db,
+    `with held as (
+       update outbox.publishers p set settled = $5, settled_at = clock_timestamp(), sweep_backoff_ms = 0, ${RENEWED}
+       where ${MINE} and settled = $5::bigint - 1 and exists (
+         select from outbox.batches b where b.tenant_id = p.tenant_id and b.destination = p.destination
+           and b.shard = p.shard and b.seq = $5 and b.batch_id = $6 and b.settled_at is null)
+       returning p.settled_at
+     ), batch as (
+       update outbox.batches b set settled_at = held.settled_at from held
+       where b.tenant_id = $1 and b.destination = $2 and b.shard = $3 and b.seq = $5
+     ), published as (
+       update outbox.events e
+       set status = 'published', published_at = held.settled_at, batch_id = $6, topic_partition = m.partition,
+           topic_offset = m.position, error_code = null, error_reason = null
+       from held, ${members} as m (id, partition, position)
+       where e.tenant_id = $1 and e.event_id = m.id ${placed === null ? '' : 'and e.event_id between $10 and $11'}
+     )
+     select 1 from held`,
+    [
+      ...heldValues(batch),
+      batch.seq,
+      batch.batchId,
+      ...(placed === null
+        ? []
+        : [
+            placed.map((p) => p.eventId),
+            placed.map((p) => p.partition),
+            placed.map((p) => p.offset),
+            // Says nothing new, but shows the planner how narrow the batch is: without it a tenant's whole history was scanned.
+            ...idBounds(placed.map((p) => p.eventId)),
+          ]),
+    ],
+  );
+  if (rows.length > 0) return true;
+  const row = await readHeld(db, batch);
+  if (row.settled >= batch.seq) return false;
+  throw inconsistent(
+    batch,
+    `cannot settle ${batch.seq} as ${batch.batchId}: settled ${row.settled}, recorded ${row.recorded}`,
+  );
+}
+
+/** Smallest and largest of ids in decimal; a batch of two lanes, or recorded anew, is not in order. */
+function idBounds(ids: readonly string[]): [string | null, string | null] {
+  let min: bigint | null = null;
+  let max: bigint | null = null;
+  for (const text of ids) {
+    const id = BigInt(text);
+    if (min === null || id < min) min = id;
+    if (max === null || id > max) max = id;
+  }
+  return [min?.toString() ?? null, max?.toString() ?? null];
+}
