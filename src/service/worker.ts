@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkflowBundleOption } from '@temporalio/worker';
 import { drainActivity } from '../activities/drain/activity';
@@ -38,6 +39,7 @@ export interface RunningWorker {
 /** Starts one worker: publishers' workflows, drains, sweep and listener. Rejects if Temporal or Kafka settings are unusable. */
 export async function startWorker(config: Config, foundation: Foundation): Promise<RunningWorker> {
   const { pool, logger, metrics } = foundation;
+  collectGarbageEarlier();
   installRuntime(config);
   const target = { address: foundation.temporalAddress, namespace: config.temporal.namespace };
   const connection = await temporalNativeConnection(target);
@@ -133,4 +135,12 @@ function workflows(): { workflowBundle: WorkflowBundleOption } | { workflowsPath
 
 async function closeQuietly(connection: NativeConnection): Promise<void> {
   await connection.close().catch(() => undefined);
+}
+
+/**
+ * V8 lets a heap that may become 4 GB grow to four times what lives in it before it looks for garbage: 460 MiB resident while
+ * draining, and 367 with this, at the same rate. A limit (--max-old-space-size=512: 350) would end the process when reached.
+ */
+function collectGarbageEarlier(): void {
+  setFlagsFromString('--heap-growing-percent=50');
 }

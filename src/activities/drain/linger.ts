@@ -37,6 +37,11 @@ export class LingerHub {
     };
   }
 
+  /** Running drains that have something to publish: what lingers holds no events. */
+  get busy(): number {
+    return Math.max(1, this.drains - this.waiting.size);
+  }
+
   /** True while other publishers may be waiting for a slot of this worker. */
   get crowded(): boolean {
     return this.drains >= this.slots * SLOTS_SHARE;

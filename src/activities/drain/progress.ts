@@ -1,5 +1,7 @@
 import type { DrainEnd, DrainRequest } from '../../domain/drain';
 import type { DrainDeps } from './context';
+import type { BatchLimit } from './batch-share';
+import { batchShare } from './batch-share';
 import type { BlockedTopic } from './screen';
 
 /** A drain that others wait for ends after this long, ms: short enough to be fair, long enough for several batches. */
@@ -32,9 +34,11 @@ export class DrainProgress {
     this.startedAt = Date.now();
   }
 
-  /** Most events of one batch: small ones after a failure, which may have been a destination that is too slow for large ones. */
-  get batchEvents(): number {
-    return this.request.cautious ? Math.min(CAUTIOUS_EVENTS, this.deps.batchEvents) : this.deps.batchEvents;
+  /** Most events and payload bytes of the next batch: few after a failure, which may be a destination too slow for many. */
+  get batchLimit(): BatchLimit {
+    const { batchEvents: events, batchBytes: bytes, linger } = this.deps;
+    const limit = batchShare({ events, bytes }, linger.busy);
+    return this.request.cautious ? { ...limit, events: Math.min(CAUTIOUS_EVENTS, limit.events) } : limit;
   }
 
   get grantId(): string {

@@ -83,10 +83,10 @@ export class PublishLoop {
 
   private async claim(ahead: boolean): Promise<Selection> {
     const { progress } = this;
-    const limit = Math.max(1, Math.min(progress.remaining, progress.batchEvents));
+    const { events: most, bytes } = progress.batchLimit;
     const { revision, events } = await selectPending(this.deps.pool, this.hold.ref, {
-      limit,
-      maxBytes: this.deps.batchBytes,
+      limit: Math.max(1, Math.min(progress.remaining, most)),
+      maxBytes: bytes,
       excludeTopics: [...progress.blocked.keys()],
     });
     return { revision, events, ahead };
