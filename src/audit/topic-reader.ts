@@ -1,4 +1,4 @@
-import { Kafka, logLevel } from 'kafkajs';
+import { Kafka, KafkaJSError, logLevel } from 'kafkajs';
 import type { KafkaConfig } from 'kafkajs';
 import Cluster from 'kafkajs/src/cluster';
 import socketFactory from 'kafkajs/src/network/socketFactory';
@@ -37,6 +37,10 @@ interface Position {
 const ANSWER_BYTES = 16 * 1024 * 1024;
 const PARTITION_BYTES = 4 * 1024 * 1024;
 
+/** How often and how far apart brokers are asked again: 5 s, longer than a leader needs to move. */
+const ATTEMPTS = 20;
+const RETRY_MS = 250;
+
 /**
  * Reads topics from their start to their end by plain Fetch requests: no consumer group, nothing committed, and the end is
  * known (a group consumer cannot tell "nothing more" from "only aborted records and markers are left").
@@ -74,7 +78,7 @@ export class TopicReader {
       maxInFlightRequests: null,
     });
     try {
-      const positions = await startPositions(kafka, topics);
+      const positions = await patiently(() => startPositions(kafka, topics));
       await cluster.connect();
       if (positions.length > 0)
         await cluster.addMultipleTargetTopics([...new Set(positions.map(({ topic }) => topic))]);
@@ -118,10 +122,10 @@ export class TopicReader {
         return;
       } catch (error) {
         // A leader moved or a broker restarts: positions only advance with records handed on, so asking again is safe.
-        if (attempt === 20) throw unreachable(error);
-        await delay(250);
+        if (attempt === ATTEMPTS) throw unreachable(error);
+        await delay(RETRY_MS);
         await this.cluster.refreshMetadata().catch((refresh: unknown) => {
-          if (attempt >= 19) throw unreachable(refresh);
+          if (attempt >= ATTEMPTS - 1) throw unreachable(refresh);
         });
       }
     }
@@ -171,6 +175,22 @@ export class TopicReader {
     position.emptyAnswers =
       after > position.next || position.next >= position.lastStable ? 0 : position.emptyAnswers + 1;
     position.next = position.emptyAnswers >= 3 ? position.next + 1 : Math.max(position.next, after);
+  }
+}
+
+/**
+ * kafkajs gives up at the first answer of a broker that does not lead a partition: one that leads a topic made a moment ago, or
+ * that a rolling restart has just moved, says so for a while. Nothing was read yet, so asking again is safe.
+ */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      const again = error instanceof KafkaJSError && error.retriable;
+      if (!again || attempt === ATTEMPTS) throw error;
+      await delay(RETRY_MS);
+    }
   }
 }
 
