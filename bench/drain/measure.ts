@@ -14,10 +14,19 @@ export interface DrainResult {
   readonly ratio: number;
 }
 
-interface Round {
+/** One backlog, stored at once and drained. */
+export interface Round {
   readonly tenants: readonly string[];
   readonly count: number;
+  /** Unique in the run: dedupe keys start with it. */
   readonly name: string;
+  /** Bytes of each payload; 300 unless given. */
+  readonly payloadBytes?: number;
+}
+
+/** What a round of ours needs. */
+export interface DrainBench extends Pick<Bench, 'servers' | 'consumer' | 'countedTopic'> {
+  readonly options: Pick<Bench['options'], 'seed'>;
 }
 
 const ROUND_MS = 120_000;
@@ -62,7 +71,8 @@ async function rawRound(bench: Bench, round: Round): Promise<number> {
   return measured(bench, round, () => bench.raw.call('send', { topic }, ROUND_MS));
 }
 
-async function ourRound(bench: Bench, round: Round): Promise<number> {
+/** Stores a backlog while its publishers sleep and drains it; events per second at the consumer. */
+export async function ourRound(bench: DrainBench, round: Round): Promise<number> {
   const { servers, options, countedTopic } = bench;
   await untilAsleep(servers, round.tenants);
   const events = makeEvents({ ...round, seed: options.seed, topic: countedTopic, round: round.name });
@@ -73,7 +83,7 @@ async function ourRound(bench: Bench, round: Round): Promise<number> {
 }
 
 /** The outbox agrees with what the consumer counted: all published, each at a place of its own. */
-async function mustBePublished(bench: Bench, round: Round): Promise<void> {
+async function mustBePublished(bench: DrainBench, round: Round): Promise<void> {
   const [row] = await bench.servers.installation.query<{ published: number; places: number }>(
     `select count(*)::int as published, count(distinct (topic_partition, topic_offset))::int as places
      from outbox.events where tenant_id = any ($1::text[]) and starts_with(dedupe_key, $2) and status = 'published'`,
@@ -84,7 +94,7 @@ async function mustBePublished(bench: Bench, round: Round): Promise<void> {
 }
 
 /** Events per second from the first to the last arrival at the consumer; rejects unless exactly all arrive. */
-async function measured(bench: Bench, round: Round, send: () => Promise<void>): Promise<number> {
+async function measured(bench: DrainBench, round: Round, send: () => Promise<void>): Promise<number> {
   const { consumer } = bench;
   await consumer.call('reset', undefined);
   await send();

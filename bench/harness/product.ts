@@ -21,9 +21,10 @@ export class Product {
     if (code !== 0) throw new Error(`migrate up exited ${code}:\n${child.logTail()}`);
   }
 
-  worker(): Promise<Child> {
+  /** `name` tells its log from that of other workers of the run. */
+  worker(name = 'worker'): Promise<Child> {
     const flags = this.profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${this.profileDir}`];
-    return this.#ready(this.#launch('worker', ['worker'], flags));
+    return this.#ready(this.#launch(name, ['worker'], flags));
   }
 
   async api(): Promise<RunningApi> {

@@ -12,11 +12,16 @@ export class ResidentMemory {
     this.#sample();
   }
 
+  /** The largest sample so far in MiB. */
+  get peak(): number | null {
+    return this.#peakKb === 0 ? null : this.#peakKb / 1_024;
+  }
+
   /** Ends the watch; the largest sample in MiB. */
   stop(): number | null {
     this.#sample();
     clearInterval(this.#timer);
-    return this.#peakKb === 0 ? null : this.#peakKb / 1_024;
+    return this.peak;
   }
 
   #sample(): void {
