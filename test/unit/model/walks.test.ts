@@ -34,12 +34,15 @@ describe('long random walks with every kind of fault at once', () => {
 
   // Rules that a walk meets often (within 250 walks, measured). `ledgerAfterInit` takes ten thousand: the exploration of
   // mutations.test.ts finds it surely, random walks only by luck.
-  it.each<Rule>(['pgFence', 'newEpochOnDoubt', 'revisionChecked', 'operatorsRefuse'])('find out that %s is missing', (rule) => {
-    const run = walker(rule);
-    const result = fc.check(
-      fc.property(choices, (picked) => run(picked).broken === null),
-      { numRuns: 2_000, endOnFailure: true },
-    );
-    expect(result.failed).toBe(true);
-  });
+  it.each<Rule>(['pgFence', 'newEpochOnDoubt', 'revisionChecked', 'operatorsRefuse'])(
+    'find out that %s is missing',
+    (rule) => {
+      const run = walker(rule);
+      const result = fc.check(
+        fc.property(choices, (picked) => run(picked).broken === null),
+        { numRuns: 2_000, endOnFailure: true },
+      );
+      expect(result.failed).toBe(true);
+    },
+  );
 });
