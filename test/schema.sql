@@ -51,7 +51,8 @@ create table outbox.events (
   error_code text,
   error_reason text,
   headers jsonb,
-  payload bytea
+  payload bytea,
+  skipped_at timestamp with time zone
 )
 with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=5000, autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_insert_scale_factor=0.1, autovacuum_analyze_scale_factor=0.05);
 create table outbox.installation (
@@ -96,7 +97,7 @@ alter table outbox.api_keys add constraint api_keys_pkey PRIMARY KEY (tenant_id,
 alter table outbox.api_keys add constraint api_keys_secret_hash_check CHECK ((octet_length(secret_hash) = 32));
 alter table outbox.batches add constraint batches_pkey PRIMARY KEY (tenant_id, destination, shard, seq);
 alter table outbox.events add constraint events_headers_check CHECK ((jsonb_typeof(headers) = 'object'::text));
-alter table outbox.events add constraint events_lane_check CHECK ((lane = ANY (ARRAY[0, 1])));
+alter table outbox.events add constraint events_lane_check CHECK ((lane = ANY (ARRAY[0, 1, 2])));
 alter table outbox.events add constraint events_pkey PRIMARY KEY (tenant_id, event_id);
 alter table outbox.events add constraint events_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'published'::text, 'failed'::text, 'skipped'::text])));
 alter table outbox.events add constraint events_tenant_id_dedupe_key_key UNIQUE (tenant_id, dedupe_key);
@@ -106,7 +107,7 @@ alter table outbox.installation add constraint installation_pkey PRIMARY KEY (on
 alter table outbox.migrations add constraint migrations_pkey PRIMARY KEY (id);
 alter table outbox.publishers add constraint publishers_check CHECK ((settled <= recorded));
 alter table outbox.publishers add constraint publishers_pkey PRIMARY KEY (tenant_id, destination, shard);
-alter table outbox.publishers add constraint publishers_state_check CHECK ((state = ANY (ARRAY['sleeping'::text, 'waking'::text, 'running'::text, 'paused'::text, 'throttled'::text, 'open'::text, 'halted'::text])));
+alter table outbox.publishers add constraint publishers_state_check CHECK ((state = ANY (ARRAY['sleeping'::text, 'held'::text, 'waking'::text, 'running'::text, 'paused'::text, 'throttled'::text, 'open'::text, 'halted'::text])));
 alter table outbox.tenants add constraint tenants_pkey PRIMARY KEY (tenant_id);
 alter table outbox.tenants add constraint tenants_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text));
 alter table outbox.tenants add constraint tenants_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text])));
@@ -118,6 +119,8 @@ CREATE UNIQUE INDEX api_keys_pkey ON outbox.api_keys USING btree (tenant_id, key
 CREATE INDEX batches_grant ON outbox.batches USING btree (tenant_id, grant_id);
 CREATE UNIQUE INDEX batches_pkey ON outbox.batches USING btree (tenant_id, destination, shard, seq);
 CREATE INDEX batches_unsettled ON outbox.batches USING btree (tenant_id, destination, shard, seq) WHERE (settled_at IS NULL);
+CREATE INDEX events_aside ON outbox.events USING btree (tenant_id, destination, shard, ordering_key, event_id) WHERE ((status = 'pending'::text) AND (lane = 2));
+CREATE INDEX events_parked ON outbox.events USING btree (tenant_id, destination, shard, ordering_key, event_id) WHERE ((status = 'failed'::text) AND (lane = 0) AND (ordering_key IS NOT NULL));
 CREATE INDEX events_pending ON outbox.events USING btree (tenant_id, destination, shard, lane, event_id) WHERE (status = 'pending'::text);
 CREATE UNIQUE INDEX events_pkey ON outbox.events USING btree (tenant_id, event_id);
 CREATE INDEX events_status ON outbox.events USING btree (status, tenant_id, created_at) WHERE (status = ANY (ARRAY['failed'::text, 'skipped'::text]));
@@ -407,7 +410,7 @@ begin
   for hit in select distinct i.tenant_id, i.destination, i.shard from inserted i where i.status = 'pending' loop
     select p.state into state from outbox.publishers p
     where p.tenant_id = hit.tenant_id and p.destination = hit.destination and p.shard = hit.shard;
-    if not found or state = 'sleeping' then
+    if not found or state in ('sleeping', 'held') then
       if pg_try_advisory_lock_shared(listener) then
         perform pg_advisory_unlock_shared(listener);
         return null;
@@ -426,6 +429,6 @@ end $function$
 CREATE TRIGGER wake_publishers AFTER INSERT ON outbox.events REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION outbox.wake_publishers();
 
 -- comments
-comment on column outbox.events.lane is '0 = live, 1 = replay';
+comment on column outbox.events.lane is '0 = live, 1 = replay, 2 = live, set aside behind an earlier event of its key';
 comment on column outbox.events.payload is 'exact bytes; null = tombstone';
 comment on column outbox.publishers.revision is 'raised by every operator or replay write that touches pending events of this publisher; a drain records only under the revision it selected under';

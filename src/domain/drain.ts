@@ -1,4 +1,5 @@
 import type { ErrorCode } from './errors';
+import type { OnPoison } from './hold-key';
 import type { PublisherRef } from './publisher';
 
 /** What the workflow asks of one drain activity. Plain JSON, never payloads. */
@@ -16,6 +17,10 @@ export interface DrainRequest {
   readonly lastWorker: string | null;
   /** True while the last drain failed: take everything in doubt over first, in small batches. */
   readonly cautious: boolean;
+  /** Absent in a request of an older release: hold-key. */
+  readonly onPoison?: OnPoison;
+  /** Refusals of one event until it is parked; absent in a request of an older release. */
+  readonly maxAttempts?: number;
 }
 
 /** What a drain tells the workflow. Totals come from Postgres, so a lost result neither overspends nor miscounts. */

@@ -1,4 +1,5 @@
 import { CLOSED_BREAKER, breakerOpenedByOperator } from './breaker';
+import type { OnPoison } from './hold-key';
 import { mergeConfig } from './publisher-state';
 import type { Overrides, PublisherConfig, PublisherState } from './publisher-state';
 
@@ -26,7 +27,8 @@ export interface ConfigureCommand {
   readonly by: string;
   readonly breaker?: { readonly threshold?: number; readonly resetMs?: number };
   readonly quota?: { readonly ratePerSecond?: number | null; readonly burst?: number };
-  readonly onPoison?: 'hold-key' | 'skip';
+  readonly onPoison?: OnPoison;
+  readonly maxAttempts?: number;
   readonly weight?: number;
 }
 
@@ -71,6 +73,9 @@ export function checkConfigure(command: unknown): string | null {
   const onPoison = field(command, 'onPoison');
   if (onPoison !== undefined && onPoison !== 'hold-key' && onPoison !== 'skip')
     return 'onPoison must be hold-key or skip';
+  const maxAttempts = field(command, 'maxAttempts');
+  if (!inRange(maxAttempts, 1, 100) || (maxAttempts !== undefined && !Number.isInteger(maxAttempts)))
+    return 'maxAttempts must be a whole number from 1 to 100: how often one event may be refused until it is parked';
   if (!inRange(field(command, 'weight'), 0.001, 1_000)) return 'weight must be 0.001 to 1000';
   return null;
 }
@@ -122,11 +127,12 @@ export function restore(
 }
 
 export function configure(state: PublisherState, command: ConfigureCommand): PublisherState {
-  const { breaker, quota, onPoison, weight } = command;
+  const { breaker, quota, onPoison, maxAttempts, weight } = command;
   const change: Overrides = {
     ...(breaker === undefined ? {} : { breaker: { ...state.overrides.breaker, ...breaker } }),
     ...(quota === undefined ? {} : { quota: { ...state.overrides.quota, ...quota } }),
     ...(onPoison === undefined ? {} : { onPoison }),
+    ...(maxAttempts === undefined ? {} : { maxAttempts }),
     ...(weight === undefined ? {} : { weight }),
   };
   const overrides = { ...state.overrides, ...change };

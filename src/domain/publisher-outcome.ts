@@ -40,7 +40,9 @@ export function drainEnded(
   };
   const quota = { ...spend(state.quota, state.config.quota, outcome.recorded), ...state.config.quota };
   const breaker = reduceBreaker(state, outcome, request, now, random);
-  const failed = outcome.end === 'failed' && outcome.published === 0 ? state.drain.failed + 1 : 0;
+  // Parking is progress: a backlog full of refused events must not be worked off at one every ten seconds.
+  const progress = outcome.published > 0 || outcome.parked > 0;
+  const failed = outcome.end === 'failed' && !progress ? state.drain.failed + 1 : 0;
   const more = outcome.end !== 'empty' && outcome.end !== 'halted';
   return {
     ...state,

@@ -1,5 +1,7 @@
 import type { BreakerConfig, BreakerState } from './breaker';
 import { CLOSED_BREAKER, DEFAULT_BREAKER, PROBE_EVENTS, breakerAllows } from './breaker';
+import { DEFAULT_MAX_ATTEMPTS, DEFAULT_ON_POISON } from './hold-key';
+import type { OnPoison } from './hold-key';
 import type { PublisherRef } from './publisher';
 import type { QuotaConfig, QuotaState } from './quota';
 import { UNLIMITED_QUOTA, grantable, initialQuota, refill, waitForTokens } from './quota';
@@ -24,14 +26,17 @@ export interface PublisherState {
 export interface PublisherConfig {
   readonly breaker: BreakerConfig;
   readonly quota: QuotaConfig;
-  readonly onPoison: 'hold-key' | 'skip';
+  readonly onPoison: OnPoison;
+  /** Refusals of one event until it is parked. Outages never count. */
+  readonly maxAttempts: number;
   readonly weight: number;
 }
 
 export interface Overrides {
   readonly breaker?: Partial<BreakerConfig>;
   readonly quota?: Partial<QuotaConfig>;
-  readonly onPoison?: 'hold-key' | 'skip';
+  readonly onPoison?: OnPoison;
+  readonly maxAttempts?: number;
   readonly weight?: number;
   /** An operator holds the breaker open: the reason and when. */
   readonly heldOpen?: { readonly reason: string; readonly since: number };
@@ -87,7 +92,7 @@ export type Decision =
 export type WaitReason = 'sleeping' | 'paused' | 'throttled' | 'open' | 'halted';
 
 export function defaultConfig(breaker: BreakerConfig = DEFAULT_BREAKER): PublisherConfig {
-  return { breaker, quota: UNLIMITED_QUOTA, onPoison: 'hold-key', weight: 1 };
+  return { breaker, quota: UNLIMITED_QUOTA, onPoison: DEFAULT_ON_POISON, maxAttempts: DEFAULT_MAX_ATTEMPTS, weight: 1 };
 }
 
 /** The deployment's defaults under what operators set. */
@@ -96,6 +101,7 @@ export function mergeConfig(base: PublisherConfig, overrides: Overrides): Publis
     breaker: { ...base.breaker, ...overrides.breaker },
     quota: { ...base.quota, ...overrides.quota },
     onPoison: overrides.onPoison ?? base.onPoison,
+    maxAttempts: overrides.maxAttempts ?? base.maxAttempts,
     weight: overrides.weight ?? base.weight,
   };
 }

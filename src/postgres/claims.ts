@@ -1,12 +1,21 @@
 import type { OutboxEvent } from '../domain/event';
 import { OutboxError } from '../domain/errors';
+import { DEFAULT_ON_POISON } from '../domain/hold-key';
+import type { OnPoison } from '../domain/hold-key';
 import type { PublisherRef } from '../domain/publisher';
+import { ASIDE_LANE, HELD_FROM, IS_HELD } from './hold-key';
 import type { Db } from './query';
 import { query, queryText } from './query';
 import { refColumns, refOf, refValues } from './publishers';
 
-const COLUMNS = `e.event_id, e.dedupe_key, e.topic, e.event_type, e.ordering_key, e.headers, e.payload, e.content_type,
-  e.created_at at time zone 'UTC', e.attempts, e.lane`;
+const columns = (
+  headers: string,
+  payload: string,
+): string => `e.event_id, e.dedupe_key, e.topic, e.event_type, e.ordering_key,
+  ${headers}, ${payload}, e.content_type, e.created_at at time zone 'UTC', e.attempts, e.lane`;
+const COLUMNS = columns('e.headers', 'e.payload');
+/** Nobody reads the content of an event that waits, and it counts for no limit of bytes. */
+const CLAIMED = columns('case when not e.held then e.headers end', 'case when not e.held then e.payload end');
 const ORDER = 'order by e.lane, e.event_id';
 
 /** Counted for an event beside its payload: key, headers, type. */
@@ -27,9 +36,29 @@ type Columns = [
   lane: string,
 ];
 
+export interface ClaimOptions {
+  readonly limit: number;
+  readonly maxBytes?: number;
+  readonly excludeTopics?: readonly string[];
+  /** Default hold-key. */
+  readonly onPoison?: OnPoison;
+  /** How many pending events to look at, at least `limit`: more while many of them are held. */
+  readonly window?: number;
+}
+
+export interface Claim {
+  readonly revision: number;
+  readonly events: readonly OutboxEvent[];
+  /** Events that the claim met and that wait behind an earlier one of their key: set them aside, or each claim meets them again. */
+  readonly heldIds: readonly string[];
+  /** Some events of this publisher are set aside. */
+  readonly aside: boolean;
+}
+
 /**
  * The next pending events of a publisher, as many as fit into `limit` and `maxBytes` (at least one), live lane first, then by
- * id, without members of its unsettled batches and without `excludeTopics`. Takes no locks: what makes it safe is that recording requires the returned revision and fence.
+ * id, without members of its unsettled batches, without `excludeTopics` and without events that are held. Takes no locks: what
+ * makes it safe is that recording requires the returned revision and fence.
  *
  * Bytes are counted by the server (`octet_length` reads the size of a toasted value from its pointer): a claim of 6,000 events
  * of 512 KiB would otherwise bring 3 GiB before anybody could look at it.
@@ -37,33 +66,44 @@ type Columns = [
  * Unsettled members are excluded by value, never by an id bound: a transaction that commits late has a lower id.
  * `not in (select …)` becomes a hashed filter over the index scan and keeps its order; an anti-join written as
  * `not exists` would be planned as a hash join, which loses the order and reads the whole backlog.
+ *
+ * Whether an event is held is asked after the limit, for what the claim has in hand: as a filter below it, one claim could
+ * walk over a whole waiting backlog. `offset 0` makes the planner ask once per event, not at each use.
  */
-export async function selectPending(
-  db: Db,
-  ref: PublisherRef,
-  options: { readonly limit: number; readonly maxBytes?: number; readonly excludeTopics?: readonly string[] },
-): Promise<{ revision: number; events: OutboxEvent[] }> {
-  const rows = await queryText<[string, ...Columns] | [string, null]>(
+export async function selectPending(db: Db, ref: PublisherRef, options: ClaimOptions): Promise<Claim> {
+  const rows = await queryText<[string, string, ...Columns, string] | [string, string, null]>(
     db,
-    `select p.revision, e.*
+    `with recursive ${HELD_FROM('$7')}
+     select p.revision, exists (select from aside_keys), e.*
      from outbox.publishers p left join lateral (
-       select ${COLUMNS} from (
-         select c.*, sum(coalesce(octet_length(c.payload), 0) + ${EVENT_BYTES}) over w as so_far, row_number() over w as place
+       select ${CLAIMED}, e.held from (
+         select c.*, sum(case when c.held then 0 else coalesce(octet_length(c.payload), 0) + ${EVENT_BYTES} end) over w as so_far,
+                sum(case when c.held then 0 else 1 end) over w as place
          from (
-           select e.* from outbox.events e
-           where e.tenant_id = $1 and e.destination = $2 and e.shard = $3 and e.status = 'pending'
-             and e.event_id not in (
-               select unnest(b.event_ids) from outbox.batches b
-               where b.tenant_id = $1 and b.destination = $2 and b.shard = $3 and b.settled_at is null)
-             and e.topic <> all ($5::text[])
-           ${ORDER} limit $4
+           select c.*, ${IS_HELD} as held
+           from (
+             select e.* from outbox.events e
+             where e.tenant_id = $1 and e.destination = $2 and e.shard = $3 and e.status = 'pending' and e.lane < ${ASIDE_LANE}
+               and e.event_id not in (
+                 select unnest(b.event_ids) from outbox.batches b
+                 where b.tenant_id = $1 and b.destination = $2 and b.shard = $3 and b.settled_at is null)
+               and e.topic <> all ($5::text[])
+             ${ORDER} limit $8
+           ) c offset 0
          ) c window w as (order by c.lane, c.event_id rows unbounded preceding)
        ) e
-       where e.so_far <= $6::bigint or e.place = 1
+       where e.held or (e.place <= $4 and (e.so_far <= $6::bigint or e.place = 1))
        ${ORDER}
      ) e on true
      where p.tenant_id = $1 and p.destination = $2 and p.shard = $3`,
-    [...refValues(ref), options.limit, options.excludeTopics ?? [], options.maxBytes ?? Number.MAX_SAFE_INTEGER],
+    [
+      ...refValues(ref),
+      options.limit,
+      options.excludeTopics ?? [],
+      options.maxBytes ?? Number.MAX_SAFE_INTEGER,
+      options.onPoison ?? DEFAULT_ON_POISON,
+      Math.max(options.limit, options.window ?? 0),
+    ],
   );
   const first = rows[0];
   if (first === undefined) {
@@ -71,8 +111,14 @@ export async function selectPending(
       details: refOf(ref),
     });
   }
-  const events = first[1] === null ? [] : rows.map((row) => toEvent(ref.tenant, row.slice(1) as Columns));
-  return { revision: Number(first[0]), events };
+  const events: OutboxEvent[] = [];
+  const heldIds: string[] = [];
+  for (const row of rows) {
+    if (row[2] === null) break;
+    if (row.at(-1) === 't') heldIds.push(row[2]);
+    else events.push(toEvent(ref.tenant, row.slice(2, -1) as Columns));
+  }
+  return { revision: Number(first[0]), aside: first[1] === 't', events, heldIds };
 }
 
 /** The named events in the order of `ids`, whatever their status: for sending a recorded batch again exactly. */
@@ -93,7 +139,10 @@ export async function eventsByIds(db: Db, tenant: string, ids: readonly string[]
   return rows.map((row) => toEvent(tenant, row));
 }
 
-/** Which of these publishers have an event to claim: pending and in no unsettled batch. One query for all that linger. */
+/**
+ * Which of these publishers have an event to look at: pending, in no unsettled batch and not set aside. One query for all that
+ * linger.
+ */
 export async function pendingExists(db: Db, refs: readonly PublisherRef[]): Promise<PublisherRef[]> {
   if (refs.length === 0) return [];
   return query<PublisherRef & Record<string, unknown>>(
@@ -103,6 +152,7 @@ export async function pendingExists(db: Db, refs: readonly PublisherRef[]): Prom
      where exists (
        select from outbox.events e
        where e.tenant_id = u.tenant and e.destination = u.destination and e.shard = u.shard and e.status = 'pending'
+         and e.lane < ${ASIDE_LANE}
          and not exists (
            select from outbox.batches b
            where b.tenant_id = u.tenant and b.destination = u.destination and b.shard = u.shard and b.settled_at is null
@@ -124,7 +174,7 @@ function toEvent(tenant: string, c: Columns): OutboxEvent {
     contentType: c[7],
     createdAt: isoTime(c[8]),
     attempts: Number(c[9]),
-    lane: c[10] === '0' ? 'live' : 'replay',
+    lane: c[10] === '1' ? 'replay' : 'live',
   };
 }
 

@@ -12,7 +12,7 @@ export interface Parked {
   readonly reason: string;
 }
 
-/** Attempts count refusals of that very event, so the refusal that parks it counts as one. */
+/** Attempts count refusals of that very event, never outages, so the refusal that parks it counts as one. */
 const park = (ids: string, codes: string, reasons: string): string => `
   update outbox.events e
   set status = 'failed', error_code = u.code, error_reason = u.reason, failed_at = clock_timestamp(), attempts = e.attempts + 1
@@ -21,7 +21,8 @@ const park = (ids: string, codes: string, reasons: string): string => `
 
 /**
  * Replaces the one batch beyond the ledger by another of the same `seq` (fewer events, a new id), or removes it when no
- * event is left, and parks what it must not hold again. Only after D0–D1 showed that Kafka did not commit the old one.
+ * event is left, parks what it must not hold again and counts the refusal of what is tried once more. Only after D0–D1 showed
+ * that Kafka did not commit the old one.
  * Raises the revision, so that nothing selected before can be recorded; returns the new one.
  */
 export async function recordAnew(
@@ -34,6 +35,8 @@ export async function recordAnew(
     readonly eventIds: readonly string[];
     readonly bytes: number;
     readonly parked: readonly Parked[];
+    /** Refused, but not often enough to be parked. */
+    readonly refused?: readonly string[];
   },
 ): Promise<{ revision: number }> {
   const empty = batch.eventIds.length === 0;
@@ -41,7 +44,7 @@ export async function recordAnew(
   const replace = empty
     ? `delete from outbox.batches b using held where ${isBatch}`
     : `update outbox.batches b
-       set batch_id = $10, grant_id = $11, event_ids = $12::bigint[], events = cardinality($12::bigint[]), bytes = $13,
+       set batch_id = $11, grant_id = $12, event_ids = $13::bigint[], events = cardinality($13::bigint[]), bytes = $14,
            attempts = b.attempts + 1, recorded_at = clock_timestamp()
        from held where ${isBatch}`;
   const rows = await query<{ revision: number }>(
@@ -52,13 +55,17 @@ export async function recordAnew(
        where ${MINE} and recorded = $5 and settled = $5::bigint - 1 and exists (
          select from outbox.batches b where ${isBatch} and b.batch_id = $6 and b.settled_at is null)
        returning revision
-     ), replaced as (${replace}), parked as (${park('$7', '$8', '$9')})
+     ), replaced as (${replace}), parked as (${park('$7', '$8', '$9')}), counted as (
+       update outbox.events e set attempts = e.attempts + 1 from held
+       where e.tenant_id = $1 and e.event_id = any ($10::bigint[]) and e.status = 'pending'
+     )
      select revision::float8 from held`,
     [
       ...heldValues(batch),
       batch.seq,
       batch.oldBatchId,
       ...parkedColumns(batch.parked),
+      batch.refused ?? [],
       ...(empty ? [] : [batch.batchId, batch.grantId, batch.eventIds, batch.bytes]),
     ],
   );

@@ -1,10 +1,11 @@
 import type { PublisherRef } from '../domain/publisher';
 import type { PublisherRow } from '../domain/settlement';
 import { OutboxError } from '../domain/errors';
+import { ASLEEP } from './hold-key';
 import type { Db } from './query';
 import { query } from './query';
 
-export type PublisherRowState = 'sleeping' | 'waking' | 'running' | 'paused' | 'throttled' | 'open' | 'halted';
+export type PublisherRowState = 'sleeping' | 'held' | 'waking' | 'running' | 'paused' | 'throttled' | 'open' | 'halted';
 
 /** One row of outbox.publishers. Times are ms since epoch by the database's clock. */
 export interface PublisherRecord extends PublisherRow, PublisherRef {
@@ -89,11 +90,18 @@ export async function keepRunning(db: Db, ref: PublisherRef, fence: number): Pro
 }
 
 /**
- * The drain found nothing to do: from now on enqueuers notify. False when fenced. An event that committed between the
- * last look and this write notified nobody, so the caller looks once more (`pendingExists`) after it.
+ * The drain found nothing to do: from now on enqueuers notify. Answers null when fenced, else the row's revision. An event that
+ * committed between the last look and this write notified nobody, so the caller looks once more (`pendingExists`) after it, and
+ * so it does if the revision is not that of its last selection: an operator may have released a key.
  */
-export async function fallAsleep(db: Db, ref: PublisherRef, fence: number): Promise<boolean> {
-  return (await setState(db, ref, 'sleeping', 'null', 'fence = $4', [fence])) > 0;
+export async function fallAsleep(db: Db, ref: PublisherRef, fence: number): Promise<{ revision: number } | null> {
+  const rows = await query<{ revision: number }>(
+    db,
+    `update outbox.publishers set state = ${ASLEEP}, state_until = null, updated_at = clock_timestamp()
+     where ${IS_REF} and fence = $4 returning revision::float8`,
+    [...refValues(ref), fence],
+  );
+  return rows[0] ?? null;
 }
 
 /** What the workflow knows: paused, throttled or open `until` (ms since epoch, null = until an operator acts), halted … */
@@ -107,7 +115,7 @@ export async function setPublisherState(
 }
 
 /**
- * Marks sleeping publishers as waking and returns them: only those need a signal. Rows whose waking or running ran out
+ * Marks sleeping and held publishers as waking and returns them: only those need a signal. Rows whose waking or running ran out
  * (lost signal, dead worker) count as sleeping; missing rows are made. Paused, throttled, open and halted ones stay.
  */
 export async function wakePublishers(db: Db, refs: readonly PublisherRef[]): Promise<PublisherRef[]> {
@@ -122,7 +130,7 @@ export async function wakePublishers(db: Db, refs: readonly PublisherRef[]): Pro
      order by u.tenant, u.destination, u.shard
      on conflict (tenant_id, destination, shard) do update
        set state = 'waking', state_until = excluded.state_until, updated_at = clock_timestamp()
-       where p.state = 'sleeping' or (p.state in ('waking', 'running') and p.state_until < clock_timestamp())
+       where p.state in ('sleeping', 'held') or (p.state in ('waking', 'running') and p.state_until < clock_timestamp())
      returning tenant_id as tenant, destination, shard::int`,
     refColumns(refs),
   );

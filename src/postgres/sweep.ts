@@ -1,20 +1,21 @@
 import type { PublisherRef } from '../domain/publisher';
 import type { Db } from './query';
 import { query } from './query';
+import { ASIDE_LANE } from './hold-key';
 import { WAKING_MS, refColumns } from './publishers';
 
 /** A publisher that the sweep wakes in vain is tried again after 1 s, then twice as long each time, up to this. */
 export const SWEEP_BACKOFF_MAX_MS = 60_000;
 
-// Sleeping with something to do = a lost wake; a state that ran out = a dead worker, a lost signal, a terminated workflow.
+// Asleep with something to do = a lost wake; a state that ran out = a dead worker, a lost signal, a terminated workflow.
 // Paused, open, throttled and halted without an end stay as they are until someone changes them.
-const DUE = `(p.state = 'sleeping' or p.state_until < clock_timestamp())
+const DUE = `(p.state in ('sleeping', 'held') or p.state_until < clock_timestamp())
   and (p.swept_at is null or p.swept_at + p.sweep_backoff_ms * interval '1 ms' < clock_timestamp())`;
 
 /**
  * Finds publishers that have pending events and nobody at work, the one with the oldest event first, marks them as waking
  * and returns at most `limit` of them (Temporal takes about 100 first wakes per second, so wakes are the scarce thing).
- * Settling a batch resets a publisher's back-off.
+ * Settling a batch resets a publisher's back-off. A held publisher whose first pending event is one set aside has nothing else.
  *
  * The recursive part is a loose index scan: one index descent per publisher with a backlog, whatever the backlog's size.
  */
@@ -22,17 +23,17 @@ export async function sweep(db: Db, limit: number): Promise<PublisherRef[]> {
   return query<PublisherRef & Record<string, unknown>>(
     db,
     `with recursive backlog as (
-       (select tenant_id, destination, shard, event_id from outbox.events where status = 'pending'
+       (select tenant_id, destination, shard, lane, event_id from outbox.events where status = 'pending'
         order by tenant_id, destination, shard, lane, event_id limit 1)
        union all
        select next.* from backlog b cross join lateral (
-         select e.tenant_id, e.destination, e.shard, e.event_id from outbox.events e
+         select e.tenant_id, e.destination, e.shard, e.lane, e.event_id from outbox.events e
          where e.status = 'pending' and (e.tenant_id, e.destination, e.shard) > (b.tenant_id, b.destination, b.shard)
          order by e.tenant_id, e.destination, e.shard, e.lane, e.event_id limit 1) next
      ), due as (
        select b.tenant_id, b.destination, b.shard
        from backlog b left join outbox.publishers p using (tenant_id, destination, shard)
-       where p.tenant_id is null or (${DUE})
+       where p.tenant_id is null or (${DUE} and (b.lane < ${ASIDE_LANE} or p.state <> 'held'))
        order by b.event_id limit $1
      ), marked as (
        insert into outbox.publishers as p (tenant_id, destination, shard, state, state_until, swept_at, sweep_backoff_ms)

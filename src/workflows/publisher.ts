@@ -106,6 +106,8 @@ async function drainOnce(
     lingerMs: decision.probe ? 0 : settings.lingerMs,
     lastWorker: box.state.drain.lastWorker,
     cautious: decision.probe || box.state.breaker.failures > 0,
+    onPoison: box.state.config.onPoison,
+    maxAttempts: box.state.config.maxAttempts,
   });
   box.state = drainEnded(box.state, outcome, decision, Date.now(), Math.random());
   reportFailure(ref, outcome);

@@ -1,4 +1,6 @@
 import type { DrainEnd, DrainRequest } from '../../domain/drain';
+import { DEFAULT_MAX_ATTEMPTS, DEFAULT_ON_POISON } from '../../domain/hold-key';
+import type { OnPoison } from '../../domain/hold-key';
 import type { DrainDeps } from './context';
 import type { BatchLimit } from './batch-share';
 import { batchShare } from './batch-share';
@@ -39,6 +41,14 @@ export class DrainProgress {
     const { batchEvents: events, batchBytes: bytes, linger } = this.deps;
     const limit = batchShare({ events, bytes }, linger.busy);
     return this.request.cautious ? { ...limit, events: Math.min(CAUTIOUS_EVENTS, limit.events) } : limit;
+  }
+
+  get onPoison(): OnPoison {
+    return this.request.onPoison ?? DEFAULT_ON_POISON;
+  }
+
+  get maxAttempts(): number {
+    return this.request.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
   }
 
   get grantId(): string {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { DrainEnd } from '../../domain/drain';
 import { OutboxError, isOutboxError } from '../../domain/errors';
-import type { OutboxEvent } from '../../domain/event';
 import { failpoint } from '../../failpoints/failpoint';
 import { recordBatch } from '../../postgres/batches';
 import { settleBatch } from '../../postgres/settle';
 import { pendingExists, selectPending } from '../../postgres/claims';
+import type { Claim } from '../../postgres/claims';
 import { fallAsleep } from '../../postgres/publishers';
 import type { OutgoingBatch } from '../../sinks/sink';
 import type { DrainDeps } from './context';
@@ -14,10 +14,9 @@ import type { DrainProgress } from './progress';
 import { SettleQueue } from './settle-queue';
 import { placed } from './placed';
 import { park, screen, sizeOf } from './screen';
+import { WaitingEvents } from './waiting-events';
 
-interface Selection {
-  readonly revision: number;
-  readonly events: readonly OutboxEvent[];
+interface Selection extends Claim {
   /** Selected while the batch before was being sent: an empty one says little about now. */
   readonly ahead: boolean;
 }
@@ -31,12 +30,15 @@ interface Selection {
  */
 export class PublishLoop {
   private readonly settles = new SettleQueue();
+  private readonly waiting: WaitingEvents;
 
   constructor(
     private readonly deps: DrainDeps,
     private readonly hold: Hold,
     private readonly progress: DrainProgress,
-  ) {}
+  ) {
+    this.waiting = new WaitingEvents(deps, hold, progress.onPoison);
+  }
 
   async run(): Promise<DrainEnd> {
     let selection = await this.claim(false);
@@ -46,6 +48,7 @@ export class PublishLoop {
         await this.settles.finish();
         return end;
       }
+      if (await this.waiting.bringBack(selection)) selection = await this.claim(false);
       const admitted = await this.admit(selection);
       if (admitted.events.length > 0) {
         const ahead = await this.publishSelected(admitted);
@@ -53,12 +56,13 @@ export class PublishLoop {
         continue;
       }
       await this.settles.finish();
-      if (selection.events.length > 0 || selection.ahead) {
+      const met = selection.events.length > 0 || selection.heldIds.length > 0;
+      if (met || selection.ahead || this.waiting.mayComeBack(selection)) {
         selection = await this.claim(false);
         continue;
       }
       if (this.progress.blocked.size > 0) return 'failed';
-      if (!(await this.waitForMore())) return 'empty';
+      if (!(await this.waitForMore(selection.revision))) return 'empty';
       selection = await this.claim(false);
     }
   }
@@ -84,19 +88,25 @@ export class PublishLoop {
   private async claim(ahead: boolean): Promise<Selection> {
     const { progress } = this;
     const { events: most, bytes } = progress.batchLimit;
-    const { revision, events } = await selectPending(this.deps.pool, this.hold.ref, {
+    const claim = await selectPending(this.deps.pool, this.hold.ref, {
       limit: Math.max(1, Math.min(progress.remaining, most)),
       maxBytes: bytes,
       excludeTopics: [...progress.blocked.keys()],
+      onPoison: progress.onPoison,
+      window: this.waiting.window,
     });
-    return { revision, events, ahead };
+    return { ...claim, ahead };
   }
 
-  /** What of a selection may be sent now: not more than the grant, without parked events and blocked topics. */
+  /**
+   * What of a selection may be sent now: not more than the grant, without parked events, what waits behind them, and blocked
+   * topics.
+   */
   private async admit(selection: Selection): Promise<Selection> {
+    if (!(await this.waiting.setAside(selection))) return { ...selection, events: [] };
     const granted = selection.events.slice(0, this.progress.remaining);
     if (granted.length === 0) return { ...selection, events: [] };
-    const { sendable, parked, blocked } = await screen(this.hold, granted);
+    const { sendable, parked, blocked } = await screen(this.hold, granted, this.progress.onPoison);
     for (const topic of blocked) this.progress.blocked.set(topic.topic, topic);
     if (parked.length === 0) return { ...selection, events: sendable };
     try {
@@ -168,18 +178,20 @@ export class PublishLoop {
 
   /**
    * The backlog is empty: linger, then go to sleep. The row says `sleeping` before the last look, so that an event
-   * committed in between either is seen by that look or finds a sleeping row and wakes.
+   * committed in between either is seen by that look or finds a sleeping row and wakes. The same for an operator who releases
+   * a key: either the row's revision is no longer that of the last selection, or the operator finds a sleeping row.
    */
-  private async waitForMore(): Promise<boolean> {
+  private async waitForMore(revision: number): Promise<boolean> {
     const { deps, hold, progress } = this;
     if (await deps.linger.wait(hold.ref, progress.lingerMs(), progress.stop)) return true;
     if (progress.stop.aborted) return true;
     if (hold.clean === null) return true;
     await failpoint('before_sleep');
-    if (!(await fallAsleep(deps.pool, hold.ref, hold.clean.fence))) {
+    const asleep = await fallAsleep(deps.pool, hold.ref, hold.clean.fence);
+    if (asleep === null) {
       throw new OutboxError('FENCED', 'a newer drain took this publisher over; this one stops');
     }
     await failpoint('after_sleep');
-    return (await pendingExists(deps.pool, [hold.ref])).length > 0;
+    return asleep.revision !== revision || (await pendingExists(deps.pool, [hold.ref])).length > 0;
   }
 }

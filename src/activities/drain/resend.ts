@@ -22,8 +22,10 @@ export interface Refusal {
 
 /**
  * Brings back the one recorded batch that Kafka surely did not commit: sends it again exactly, or, where it must shrink,
- * records it anew under the same seq with a new id. It shrinks only by cutting its tail and by leaving out parked events
- * and blocked topics, so the order per key holds: what is left out has a higher id or another topic and is claimed later.
+ * records it anew under the same seq with a new id. It shrinks only by cutting its tail and by leaving out parked events,
+ * what waits behind them and blocked topics, so the order per key holds: what is left out has a higher id or another topic
+ * and is claimed later. An event that Kafka refuses by itself is tried `maxAttempts` times: a refusal may be of the topic's
+ * settings (its limits of time, say), which somebody is just mending.
  * Answers the batch to publish, or null if nothing of it is left to send.
  */
 export async function prepareResend(
@@ -37,20 +39,19 @@ export async function prepareResend(
   const clean = hold.clean;
   if (clean === null) throw new OutboxError('INTERNAL', 'resending without a clean session; report this as a defect');
   const events = await eventsByIds(deps.pool, hold.ref.tenant, stored.eventIds);
-  const culprit = culpritOf(refusal);
-  const { sendable, parked, blocked } = await screen(
-    hold,
-    events.filter((event) => event.id !== culprit?.id),
-  );
+  const culprit = events.find((event) => event.id === culpritOf(refusal));
+  const tryAgain = culprit !== undefined && culprit.attempts + 1 < progress.maxAttempts ? [culprit.id] : [];
+  const condemned = culprit === undefined || tryAgain.length > 0 ? null : parkedAs(refusal, culprit.id);
+  const { sendable, parked, blocked } = await screen(hold, events, progress.onPoison, condemned);
   for (const topic of blocked) progress.blocked.set(topic.topic, topic);
-  const allParked: Parked[] = [...parked];
-  if (culprit !== null) {
-    allParked.push({ eventId: culprit.id, code: culprit.code, reason: culprit.reason });
-  }
 
   const open = sendable.filter((event) => !progress.blocked.has(event.topic));
   const kept = open.slice(0, allowedLength(open, request, refusal));
-  if (kept.length === events.length) return { batchId: stored.batchId, seq: stored.seq, events };
+  // The next look at the event may have parked it for its size: then that is counted, not the refusal.
+  const refused = tryAgain.filter((id) => !parked.some(({ eventId }) => eventId === id));
+  if (kept.length === events.length && refused.length === 0) {
+    return { batchId: stored.batchId, seq: stored.seq, events };
+  }
 
   const batchId = randomUUID();
   await failpoint('before_record_anew');
@@ -63,11 +64,12 @@ export async function prepareResend(
     grantId: progress.grantId,
     eventIds: kept.map((event) => event.id),
     bytes: kept.reduce((sum, event) => sum + sizeOf(event), 0),
-    parked: allParked,
+    parked,
+    refused,
   });
   await failpoint('after_record_anew');
-  observeParked(deps, hold, allParked);
-  progress.parked += allParked.length;
+  observeParked(deps, hold, parked);
+  progress.parked += parked.length;
   deps.observer.note(hold.ref, 'batch recorded anew', { seq: stored.seq, events: kept.length, before: events.length });
   progress.recorded += kept.length;
   progress.refunded += events.length;
@@ -75,14 +77,19 @@ export async function prepareResend(
     hold.clean = { ...clean, recorded: stored.seq - 1 };
     return null;
   }
-  return { batchId, seq: stored.seq, events: kept };
+  const counted = kept.map((event) =>
+    refused.includes(event.id) ? { ...event, attempts: event.attempts + 1 } : event,
+  );
+  return { batchId, seq: stored.seq, events: counted };
 }
 
 /** The one event that was in the refused request; null while there were several. */
-function culpritOf(refusal: Refusal | null): { id: string; code: Refusal['code']; reason: string } | null {
-  const id = refusal?.eventIds[0];
-  if (refusal === null || id === undefined || refusal.eventIds.length > 1) return null;
-  return { id, code: refusal.code, reason: refusal.reason };
+function culpritOf(refusal: Refusal | null): string | null {
+  return refusal?.eventIds.length === 1 ? (refusal.eventIds[0] ?? null) : null;
+}
+
+function parkedAs(refusal: Refusal | null, eventId: string): Parked | null {
+  return refusal === null ? null : { eventId, code: refusal.code, reason: refusal.reason };
 }
 
 /** A refused request is halved until one event is left; after a failure the batch is halved; a probe fits its grant. */

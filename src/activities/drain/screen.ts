@@ -1,6 +1,8 @@
 import { failpoint } from '../../failpoints/failpoint';
 import type { OutboxEvent } from '../../domain/event';
 import { OutboxError } from '../../domain/errors';
+import { withoutHeld } from '../../domain/hold-key';
+import type { OnPoison } from '../../domain/hold-key';
 import { EVENT_BYTES } from '../../postgres/claims';
 import { parkEvents } from '../../postgres/parking';
 import type { Parked } from '../../postgres/parking';
@@ -20,17 +22,26 @@ export interface Screened {
   readonly blocked: readonly BlockedTopic[];
 }
 
-/** Splits events into those to send, those to park and those whose topic is blocked. Sends and writes nothing. */
-export async function screen(hold: Hold, events: readonly OutboxEvent[]): Promise<Screened> {
+/**
+ * Splits events into those to send, those to park and those whose topic is blocked. Sends and writes nothing. What must wait
+ * behind an event to park is in neither: it stays pending. `culprit` is an event that Kafka has refused for the last time.
+ */
+export async function screen(
+  hold: Hold,
+  events: readonly OutboxEvent[],
+  onPoison: OnPoison,
+  culprit: Parked | null = null,
+): Promise<Screened> {
   const { unsendable, blockedTopics } = await hold.session.preflight(events);
-  const condemned = new Set(unsendable.map((event) => event.eventId));
   const blocked = new Set(blockedTopics.map((topic) => topic.topic));
+  const parked: Parked[] = unsendable.filter(
+    ({ eventId }) => eventId !== culprit?.eventId && !blocked.has(topicOf(events, eventId)),
+  );
+  if (culprit !== null) parked.push(culprit);
+  const left = withoutHeld(events, new Set(parked.map(({ eventId }) => eventId)), onPoison);
   return {
-    sendable:
-      condemned.size === 0 && blocked.size === 0
-        ? events
-        : events.filter((event) => !condemned.has(event.id) && !blocked.has(event.topic)),
-    parked: unsendable.filter((event) => !blocked.has(topicOf(events, event.eventId))),
+    sendable: blocked.size === 0 ? left : left.filter((event) => !blocked.has(event.topic)),
+    parked,
     blocked: blockedTopics,
   };
 }

@@ -1,4 +1,5 @@
 import type { OutboxEvent } from '../../domain/event';
+import { eventProblem } from '../../domain/event-problem';
 import type { BlockedTopicCode, Preflight, Unsendable } from '../sink';
 import { ByteWriter } from './byte-writer';
 import type { KafkaSettings } from './options';
@@ -29,6 +30,11 @@ export async function preflightOf(
   });
   const unsendable: Unsendable[] = [];
   for (const event of events) {
+    const problem = eventProblem(event);
+    if (problem !== null) {
+      unsendable.push({ eventId: event.id, code: 'EVENT_REFUSED', reason: problem });
+      continue;
+    }
     const info = known.get(event.topic);
     if (info?.state !== 'healthy' || roughSize(event) <= info.maxBatchBytes) continue;
     const size = exactSize(event, publisher, settings);

@@ -1,0 +1,162 @@
+import type { Pool } from 'pg';
+import type { PublisherRef } from '../domain/publisher';
+import { withTransaction } from './pool';
+import type { Db } from './query';
+import { query } from './query';
+
+/**
+ * Why an event was left as it is. `in_flight`: it is in a batch that is recorded and not settled, so Kafka may have it already.
+ */
+export type RefusalCode = 'not_found' | 'in_flight' | 'not_failed' | 'already_published' | 'already_skipped';
+
+export interface OperatorRefusal {
+  readonly eventId: string;
+  readonly code: RefusalCode;
+}
+
+export interface OperatorResult {
+  /** Ids of the events that were changed, ascending. */
+  readonly changed: readonly string[];
+  readonly refused: readonly OperatorRefusal[];
+  /** Wake these after the commit: they may have something to do now. */
+  readonly wake: readonly PublisherRef[];
+}
+
+/** Runs in the transaction of the change, before its commit: for the row that says who did it. */
+export type Alongside = (db: Db, result: OperatorResult) => Promise<void>;
+
+/** Most events of one call: a drain that wants to record waits for the publisher's row meanwhile. */
+export const MAX_ACTION_EVENTS = 1_000;
+
+/** Parked events get another chance: pending again in their own lane, the count of refusals kept. */
+export async function retryEvents(
+  pool: Pool,
+  tenant: string,
+  ids: readonly string[],
+  alongside?: Alongside,
+): Promise<OperatorResult> {
+  return change(pool, tenant, ids, RETRY, [], alongside);
+}
+
+/**
+ * Gives events up that are parked or still pending. They stay, with the reason why; what they were parked for is kept with it.
+ */
+export async function skipEvents(
+  pool: Pool,
+  tenant: string,
+  ids: readonly string[],
+  why: string,
+  alongside?: Alongside,
+): Promise<OperatorResult> {
+  return change(pool, tenant, ids, SKIP, [why.slice(0, 500)], alongside);
+}
+
+/** Retries or skips all parked events of a key, earliest first, so that what waits behind them flows in order. */
+export async function releaseKey(
+  pool: Pool,
+  tenant: string,
+  key: string,
+  action: { readonly action: 'retry' } | { readonly action: 'skip'; readonly why: string },
+  alongside?: Alongside,
+): Promise<OperatorResult> {
+  const rows = await query<{ id: string }>(
+    pool,
+    `select e.event_id::text as id from outbox.publishers p join outbox.events e
+       on e.tenant_id = p.tenant_id and e.destination = p.destination and e.shard = p.shard
+     where p.tenant_id = $1 and e.status = 'failed' and e.lane = 0 and e.ordering_key = $2
+     order by e.event_id limit ${MAX_ACTION_EVENTS}`,
+    [tenant, key],
+  );
+  const ids = rows.map((row) => row.id);
+  return action.action === 'retry'
+    ? retryEvents(pool, tenant, ids, alongside)
+    : skipEvents(pool, tenant, ids, action.why, alongside);
+}
+
+interface Action {
+  /** What becomes of a row (alias `e`); parameters from $3 on. */
+  readonly set: string;
+  /** SQL that answers a RefusalCode for a row that may not be changed, else null. */
+  readonly refusal: string;
+}
+
+const RETRY: Action = {
+  set: `status = 'pending', error_code = null, error_reason = null, failed_at = null`,
+  refusal: `case when e.status <> 'failed' then 'not_failed' end`,
+};
+const SKIP: Action = {
+  set: `status = 'skipped', skipped_at = clock_timestamp(), lane = case when e.lane = 2 then 0 else e.lane end,
+        error_code = coalesce(e.error_code, 'SKIPPED'),
+        error_reason = concat_ws(' ', 'Skipped by an operator: ' || $3::text || '.', 'Before: ' || e.error_reason)`,
+  refusal: `case e.status when 'published' then 'already_published' when 'skipped' then 'already_skipped' end`,
+};
+
+/**
+ * One transaction. It locks the rows of the publishers concerned, as every write of their drains does: from here on none can record
+ * or settle, and the next statement sees all that they did. It raises the revision, so that no drain records what it selected
+ * before; a held publisher counts as sleeping from here on, so that the sweep heals a lost wake.
+ */
+async function change(
+  pool: Pool,
+  tenant: string,
+  ids: readonly string[],
+  action: Action,
+  values: readonly unknown[],
+  alongside: Alongside = () => Promise.resolve(),
+): Promise<OperatorResult> {
+  const asked = [...new Set(ids.filter(isId))].slice(0, MAX_ACTION_EVENTS);
+  return withTransaction(pool, async (client) => {
+    // There is a row to lock even of a publisher that no drain has served yet.
+    await query(
+      client,
+      `insert into outbox.publishers (tenant_id, destination, shard)
+       select distinct tenant_id, destination, shard from outbox.events where tenant_id = $1 and event_id = any ($2::bigint[])
+       on conflict do nothing`,
+      [tenant, asked],
+    );
+    await query(
+      client,
+      `select 1 from outbox.publishers p
+       where p.tenant_id = $1 and (p.destination, p.shard) in (
+         select e.destination, e.shard from outbox.events e where e.tenant_id = $1 and e.event_id = any ($2::bigint[]))
+       order by p.destination, p.shard for update`,
+      [tenant, asked],
+    );
+    const rows = await query<{ id: string; code: RefusalCode | null; destination: string; shard: number }>(
+      client,
+      `with asked as (
+         select u.id, e.destination, e.shard, case
+             when e.event_id is null then 'not_found'
+             when e.event_id in (select unnest(b.event_ids) from outbox.batches b where b.tenant_id = $1 and b.settled_at is null)
+               then 'in_flight'
+             else ${action.refusal} end as code
+         from unnest($2::bigint[]) as u (id) left join outbox.events e on e.tenant_id = $1 and e.event_id = u.id
+       ), changed as (
+         update outbox.events e set ${action.set} from asked a
+         where e.tenant_id = $1 and e.event_id = a.id and a.code is null
+       ), raised as (
+         update outbox.publishers p
+         set revision = revision + 1, state = case when state = 'held' then 'sleeping' else state end,
+             updated_at = clock_timestamp()
+         where p.tenant_id = $1 and (p.destination, p.shard) in (
+           select a.destination, a.shard from asked a where a.code is null)
+       )
+       select id::text as id, code, destination, shard::int from asked order by asked.id`,
+      [tenant, asked, ...values],
+    );
+    const refused = rows.flatMap(({ id, code }) => (code === null ? [] : [{ eventId: id, code }]));
+    const unknown = ids.filter((id) => !isId(id)).map((eventId) => ({ eventId, code: 'not_found' as const }));
+    const done = rows.filter(({ code }) => code === null);
+    const refs = new Map(
+      done.map(({ destination, shard }) => [`${destination}/${shard}`, { tenant, destination, shard }]),
+    );
+    const result = { changed: done.map(({ id }) => id), refused: [...refused, ...unknown], wake: [...refs.values()] };
+    await alongside(client, result);
+    return result;
+  });
+}
+
+/** A decimal id that fits into bigint; anything else names no event. */
+function isId(id: string): boolean {
+  return /^[0-9]{1,19}$/.test(id) && BigInt(id) <= 9_223_372_036_854_775_807n;
+}

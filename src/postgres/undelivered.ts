@@ -1,0 +1,57 @@
+import type { Db } from './query';
+import { query } from './query';
+import { ASIDE_LANE } from './hold-key';
+
+/** Why accepted events are not published: parked, behind a parked one, or what their publisher's row says. */
+export type UndeliveredReason = 'pending' | 'throttled' | 'paused' | 'open' | 'held' | 'halted' | 'failed';
+
+export interface Undelivered {
+  readonly reason: UndeliveredReason;
+  /** Of a parked event. */
+  readonly errorCode: string | null;
+  readonly topic: string;
+  /** `exact` false = at least so many. */
+  readonly count: number;
+  readonly exact: boolean;
+  /** ISO-8601 in UTC. */
+  readonly oldestAt: string;
+}
+
+/** Looked at per publisher and kind: an answer within a second, whatever the backlogs are. */
+const MOST_COUNTED = 10_000;
+
+/**
+ * What is not published, by reason, of one tenant or of all that have something. The first 10,000 pending, held and parked events
+ * of each publisher are counted; beyond that counts are lower bounds. The oldest come first, so `oldestAt` holds.
+ */
+export async function undelivered(
+  db: Db,
+  tenant?: string,
+): Promise<readonly { readonly tenant: string; readonly reasons: readonly Undelivered[] }[]> {
+  const some = (where: string, order: string): string => `
+    select e.topic, e.error_code, e.created_at from outbox.events e
+    where e.tenant_id = p.tenant_id and e.destination = p.destination and e.shard = p.shard and ${where}
+    order by ${order} limit ${MOST_COUNTED + 1}`;
+  const rows = await query<Undelivered & { tenant: string } & Record<string, unknown>>(
+    db,
+    `select p.tenant_id as tenant, s.reason, s.error_code as "errorCode", s.topic, sum(s.events)::int as count,
+            bool_and(s.exact) as exact, to_char(min(s.oldest) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "oldestAt"
+     from outbox.publishers p cross join lateral (
+       select case when p.state in ('throttled', 'paused', 'open', 'halted') then p.state else 'pending' end as reason, null as error_code,
+              topic, count(*) as events, sum(count(*)) over () <= ${MOST_COUNTED} as exact, min(created_at) as oldest
+       from (${some(`e.status = 'pending' and e.lane < ${ASIDE_LANE}`, 'e.lane, e.event_id')}) w group by topic
+       union all
+       select 'held', null, topic, count(*), sum(count(*)) over () <= ${MOST_COUNTED}, min(created_at)
+       from (${some(`e.status = 'pending' and e.lane = ${ASIDE_LANE}`, 'e.lane, e.event_id')}) w group by topic
+       union all
+       select 'failed', error_code, topic, count(*), sum(count(*)) over () <= ${MOST_COUNTED}, min(created_at)
+       from (${some(`e.status = 'failed'`, 'e.created_at')}) w group by error_code, topic) s
+     where $1::text is null or p.tenant_id = $1
+     group by p.tenant_id, s.reason, s.error_code, s.topic
+     order by p.tenant_id, s.reason, s.error_code, s.topic`,
+    [tenant ?? null],
+  );
+  const byTenant = new Map<string, Undelivered[]>();
+  for (const { tenant: name, ...reason } of rows) byTenant.set(name, [...(byTenant.get(name) ?? []), reason]);
+  return [...byTenant].map(([name, reasons]) => ({ tenant: name, reasons }));
+}
