@@ -17,6 +17,21 @@ export interface OutboxEvent {
   /** How many sends of this very event were refused so far. */
   readonly attempts: number;
   readonly lane: Lane;
+  /** Set for a copy that a replay publishes; absent for the event itself. */
+  readonly replay?: ReplayCopy;
+}
+
+export interface ReplayCopy {
+  /** Decimal string; names the copy within its batch and in outbox.replay_events. */
+  readonly copyId: string;
+  readonly replayId: string;
+  /** How many replays of this event there were, this one included. */
+  readonly count: number;
+}
+
+/** What names a member of a batch: by their event's id alone, two copies of one event would be taken for each other. */
+export function memberId(event: OutboxEvent): string {
+  return event.replay === undefined ? event.id : `${event.id}/${event.replay.copyId}`;
 }
 
 export type Lane = 'live' | 'replay';

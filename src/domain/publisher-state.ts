@@ -3,6 +3,7 @@ import { CLOSED_BREAKER, DEFAULT_BREAKER, PROBE_EVENTS, breakerAllows } from './
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_ON_POISON } from './hold-key';
 import type { OnPoison } from './hold-key';
 import type { PublisherRef } from './publisher';
+import type { ReplayCommand } from './replay-commands';
 import type { QuotaConfig, QuotaState } from './quota';
 import { UNLIMITED_QUOTA, grantable, initialQuota, refill, waitForTokens } from './quota';
 
@@ -21,6 +22,8 @@ export interface PublisherState {
   readonly halted: Halted | null;
   readonly counters: Counters;
   readonly drain: DrainMemory;
+  /** Replays that were asked for and are not stored yet; absent = none. */
+  readonly replayRequests?: readonly ReplayCommand[];
 }
 
 export interface PublisherConfig {

@@ -15,6 +15,8 @@ export interface NewBatch extends Held {
   readonly batchId: string;
   readonly grantId: string;
   readonly eventIds: readonly string[];
+  /** Aligned with `eventIds`: the copy, or 0 for the event itself; null = no copies. */
+  readonly copyIds?: readonly string[] | null;
   /** Sum of payload bytes. */
   readonly bytes: number;
 }
@@ -23,6 +25,7 @@ export interface NewBatch extends Held {
 export interface RecordedBatch extends UnsettledBatch {
   readonly grantId: string;
   readonly eventIds: readonly string[];
+  readonly copyIds: readonly string[] | null;
   readonly bytes: number;
   /** How often it was recorded anew. */
   readonly attempts: number;
@@ -37,10 +40,19 @@ export async function recordBatch(db: Db, batch: NewBatch): Promise<void> {
        where ${MINE} and recorded = $5::bigint - 1 and settled >= $5::bigint - 2 and revision = $6
        returning 1
      )
-     insert into outbox.batches (tenant_id, destination, shard, seq, batch_id, grant_id, event_ids, events, bytes)
-     select $1, $2, $3, $5, $7, $8, $9::bigint[], cardinality($9::bigint[]), $10 from held
+     insert into outbox.batches (tenant_id, destination, shard, seq, batch_id, grant_id, event_ids, events, bytes, copy_ids)
+     select $1, $2, $3, $5, $7, $8, $9::bigint[], cardinality($9::bigint[]), $10, $11::bigint[] from held
      returning 1`,
-    [...heldValues(batch), batch.seq, batch.revision, batch.batchId, batch.grantId, batch.eventIds, batch.bytes],
+    [
+      ...heldValues(batch),
+      batch.seq,
+      batch.revision,
+      batch.batchId,
+      batch.grantId,
+      batch.eventIds,
+      batch.bytes,
+      batch.copyIds ?? null,
+    ],
   );
   if (rows.length === 0) await explainRecord(db, batch);
 }
@@ -64,7 +76,7 @@ async function explainRecord(db: Db, batch: NewBatch): Promise<void> {
 export async function unsettledBatches(db: Db, ref: PublisherRef): Promise<RecordedBatch[]> {
   return query<RecordedBatch & Record<string, unknown>>(
     db,
-    `select seq::float8, batch_id as "batchId", grant_id as "grantId", event_ids as "eventIds", bytes::float8, attempts,
+    `select seq::float8, batch_id as "batchId", grant_id as "grantId", event_ids as "eventIds", copy_ids as "copyIds", bytes::float8, attempts,
             (extract(epoch from recorded_at) * 1000)::float8 as "recordedAt"
      from outbox.batches
      where tenant_id = $1 and destination = $2 and shard = $3 and settled_at is null order by seq`,

@@ -13,7 +13,8 @@ const columns = (
   payload: string,
 ): string => `e.event_id, e.dedupe_key, e.topic, e.event_type, e.ordering_key,
   ${headers}, ${payload}, e.content_type, e.created_at at time zone 'UTC', e.attempts, e.lane`;
-const COLUMNS = columns('e.headers', 'e.payload');
+/** What a drain reads of an event `e`; `toEvent` takes it. */
+export const EVENT_COLUMNS = columns('e.headers', 'e.payload');
 /** Nobody reads the content of an event that waits, and it counts for no limit of bytes. */
 const CLAIMED = columns('case when not e.held then e.headers end', 'case when not e.held then e.payload end');
 const ORDER = 'order by e.lane, e.event_id';
@@ -21,8 +22,8 @@ const ORDER = 'order by e.lane, e.event_id';
 /** Counted for an event beside its payload: key, headers, type. */
 export const EVENT_BYTES = 400;
 
-/** Columns as the server's text, in the order of COLUMNS. */
-type Columns = [
+/** Columns as the server's text, in the order of EVENT_COLUMNS. */
+export type EventColumns = [
   id: string,
   dedupeKey: string,
   topic: string,
@@ -35,6 +36,10 @@ type Columns = [
   attempts: string,
   lane: string,
 ];
+
+/** Whether the replay lane of publisher $1 to $3 has anything: one look at an index for a publisher without replays. */
+const COPIES_WAIT = `exists (select from outbox.replay_events r
+  where r.tenant_id = $1 and r.destination = $2 and r.shard = $3 and r.status = 'pending')`;
 
 export interface ClaimOptions {
   readonly limit: number;
@@ -53,6 +58,8 @@ export interface Claim {
   readonly heldIds: readonly string[];
   /** Some events of this publisher are set aside. */
   readonly aside: boolean;
+  /** Its replay lane has some copies: see `selectCopies`. */
+  readonly copies: boolean;
 }
 
 /**
@@ -71,10 +78,10 @@ export interface Claim {
  * walk over a whole waiting backlog. `offset 0` makes the planner ask once per event, not at each use.
  */
 export async function selectPending(db: Db, ref: PublisherRef, options: ClaimOptions): Promise<Claim> {
-  const rows = await queryText<[string, string, ...Columns, string] | [string, string, null]>(
+  const rows = await queryText<[string, string, string, ...EventColumns, string] | [string, string, string, null]>(
     db,
     `with recursive ${HELD_FROM('$7')}
-     select p.revision, exists (select from aside_keys), e.*
+     select p.revision, exists (select from aside_keys), ${COPIES_WAIT}, e.*
      from outbox.publishers p left join lateral (
        select ${CLAIMED}, e.held from (
          select c.*, sum(case when c.held then 0 else coalesce(octet_length(c.payload), 0) + ${EVENT_BYTES} end) over w as so_far,
@@ -114,18 +121,18 @@ export async function selectPending(db: Db, ref: PublisherRef, options: ClaimOpt
   const events: OutboxEvent[] = [];
   const heldIds: string[] = [];
   for (const row of rows) {
-    if (row[2] === null) break;
-    if (row.at(-1) === 't') heldIds.push(row[2]);
-    else events.push(toEvent(ref.tenant, row.slice(2, -1) as Columns));
+    if (row[3] === null) break;
+    if (row.at(-1) === 't') heldIds.push(row[3]);
+    else events.push(toEvent(ref.tenant, row.slice(3, -1) as EventColumns));
   }
-  return { revision: Number(first[0]), aside: first[1] === 't', events, heldIds };
+  return { revision: Number(first[0]), aside: first[1] === 't', copies: first[2] === 't', events, heldIds };
 }
 
 /** The named events in the order of `ids`, whatever their status: for sending a recorded batch again exactly. */
 export async function eventsByIds(db: Db, tenant: string, ids: readonly string[]): Promise<OutboxEvent[]> {
-  const rows = await queryText<Columns>(
+  const rows = await queryText<EventColumns>(
     db,
-    `select ${COLUMNS} from unnest($2::bigint[]) with ordinality as u (id, ord)
+    `select ${EVENT_COLUMNS} from unnest($2::bigint[]) with ordinality as u (id, ord)
      join outbox.events e on e.tenant_id = $1 and e.event_id = u.id order by u.ord`,
     [tenant, ids],
   );
@@ -139,8 +146,17 @@ export async function eventsByIds(db: Db, tenant: string, ids: readonly string[]
   return rows.map((row) => toEvent(tenant, row));
 }
 
+/** A copy to claim of publisher `u`. */
+const COPY_TO_CLAIM = `exists (
+  select from outbox.replay_events r
+  where r.tenant_id = u.tenant and r.destination = u.destination and r.shard = u.shard and r.status = 'pending'
+    and not exists (
+      select from outbox.batches b
+      where b.tenant_id = u.tenant and b.destination = u.destination and b.shard = u.shard and b.settled_at is null
+        and r.copy_id = any (b.copy_ids)))`;
+
 /**
- * Which of these publishers have an event to look at: pending, in no unsettled batch and not set aside. One query for all that
+ * Which of these publishers have an event or a copy to look at: pending, in no unsettled batch and not set aside. One query for all that
  * linger.
  */
 export async function pendingExists(db: Db, refs: readonly PublisherRef[]): Promise<PublisherRef[]> {
@@ -156,12 +172,13 @@ export async function pendingExists(db: Db, refs: readonly PublisherRef[]): Prom
          and not exists (
            select from outbox.batches b
            where b.tenant_id = u.tenant and b.destination = u.destination and b.shard = u.shard and b.settled_at is null
-             and e.event_id = any (b.event_ids)))`,
+             and e.event_id = any (b.event_ids)))
+       or ${COPY_TO_CLAIM}`,
     refColumns(refs),
   );
 }
 
-function toEvent(tenant: string, c: Columns): OutboxEvent {
+export function toEvent(tenant: string, c: EventColumns): OutboxEvent {
   return {
     id: c[0],
     tenant,

@@ -3,11 +3,14 @@ import type { Held } from './held';
 import { MINE, heldValues, inconsistent, readHeld } from './held';
 import type { Db } from './query';
 import { query } from './query';
+import { parkCopies } from './replay-writes';
 import { refOf } from './publishers';
 
 /** An event that can never be sent: kept, with status failed, a code and a reason. */
 export interface Parked {
   readonly eventId: string;
+  /** It is a copy that is parked, not the event. */
+  readonly copyId?: string | undefined;
   readonly code: string;
   readonly reason: string;
 }
@@ -33,6 +36,7 @@ export async function recordAnew(
     readonly batchId: string;
     readonly grantId: string;
     readonly eventIds: readonly string[];
+    readonly copyIds?: readonly string[] | null;
     readonly bytes: number;
     readonly parked: readonly Parked[];
     /** Refused, but not often enough to be parked. */
@@ -44,7 +48,7 @@ export async function recordAnew(
   const replace = empty
     ? `delete from outbox.batches b using held where ${isBatch}`
     : `update outbox.batches b
-       set batch_id = $11, grant_id = $12, event_ids = $13::bigint[], events = cardinality($13::bigint[]), bytes = $14,
+       set batch_id = $14, grant_id = $15, event_ids = $16::bigint[], events = cardinality($16::bigint[]), bytes = $17, copy_ids = $18::bigint[],
            attempts = b.attempts + 1, recorded_at = clock_timestamp()
        from held where ${isBatch}`;
   const rows = await query<{ revision: number }>(
@@ -57,8 +61,8 @@ export async function recordAnew(
        returning revision
      ), replaced as (${replace}), parked as (${park('$7', '$8', '$9')}), counted as (
        update outbox.events e set attempts = e.attempts + 1 from held
-       where e.tenant_id = $1 and e.event_id = any ($10::bigint[]) and e.status = 'pending'
-     )
+       where e.tenant_id = $1 and e.event_id = any ($13::bigint[]) and e.status = 'pending'
+     )${parkCopies('$10', '$11', '$12')}
      select revision::float8 from held`,
     [
       ...heldValues(batch),
@@ -66,7 +70,7 @@ export async function recordAnew(
       batch.oldBatchId,
       ...parkedColumns(batch.parked),
       batch.refused ?? [],
-      ...(empty ? [] : [batch.batchId, batch.grantId, batch.eventIds, batch.bytes]),
+      ...(empty ? [] : [batch.batchId, batch.grantId, batch.eventIds, batch.bytes, batch.copyIds ?? null]),
     ],
   );
   const row = rows[0];
@@ -91,7 +95,7 @@ export async function parkEvents(
     `with held as (
        update outbox.publishers set revision = revision + 1, updated_at = clock_timestamp()
        where ${MINE} and ($5::bigint is null or revision = $5) returning revision
-     ), parked as (${park('$6', '$7', '$8')})
+     ), parked as (${park('$6', '$7', '$8')})${parkCopies('$9', '$10', '$11')}
      select revision::float8 from held`,
     [...heldValues(write), write.revision ?? null, ...parkedColumns(write.parked)],
   );
@@ -103,6 +107,15 @@ export async function parkEvents(
   });
 }
 
-function parkedColumns(parked: readonly Parked[]): [string[], string[], string[]] {
-  return [parked.map((p) => p.eventId), parked.map((p) => p.code), parked.map((p) => p.reason.slice(0, 2000))];
+/** Ids, codes and reasons of the events, then those of the copies. */
+function parkedColumns(parked: readonly Parked[]): string[][] {
+  const columns = (some: readonly Parked[]): string[][] => [
+    some.map((p) => p.copyId ?? p.eventId),
+    some.map((p) => p.code),
+    some.map((p) => p.reason.slice(0, 2000)),
+  ];
+  return [
+    ...columns(parked.filter((p) => p.copyId === undefined)),
+    ...columns(parked.filter((p) => p.copyId !== undefined)),
+  ];
 }

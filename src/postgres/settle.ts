@@ -2,6 +2,15 @@ import type { Held } from './held';
 import { MINE, RENEWED, heldValues, inconsistent, readHeld } from './held';
 import type { Db } from './query';
 import { query } from './query';
+import { settleCopies } from './replay-writes';
+
+/** Where a member of a batch went. `copyId`: it is a copy that a replay made of the event. */
+export interface Place {
+  readonly eventId: string;
+  readonly copyId?: string | undefined;
+  readonly partition: number;
+  readonly offset: string;
+}
 
 /**
  * D5: publishes the events of a batch that the ledger holds. `placements` null = unknown, partition and offset stay null.
@@ -12,16 +21,16 @@ export async function settleBatch(
   batch: Held & {
     readonly seq: number;
     readonly batchId: string;
-    readonly placements:
-      readonly { readonly eventId: string; readonly partition: number; readonly offset: string }[] | null;
+    readonly placements: readonly Place[] | null;
   },
 ): Promise<boolean> {
-  const placed = batch.placements;
-  const members =
-    placed === null
-      ? `(select unnest(b.event_ids) as id, null::int as partition, null::bigint as position from outbox.batches b
-          where b.tenant_id = $1 and b.destination = $2 and b.shard = $3 and b.seq = $5)`
-      : 'unnest($7::bigint[], $8::int[], $9::bigint[])';
+  const placed = batch.placements?.filter((place) => place.copyId === undefined) ?? null;
+  const copies = batch.placements?.filter((place) => place.copyId !== undefined) ?? null;
+  const recorded = (column: 'id' | 'copy'): string =>
+    `(select u.${column}, null::int as partition, null::bigint as position from outbox.batches b, unnest(b.event_ids, b.copy_ids) u (id, copy)
+      where b.tenant_id = $1 and b.destination = $2 and b.shard = $3 and b.seq = $5 and coalesce(u.copy, 0) ${column === 'id' ? '=' : '<>'} 0)`;
+  const members = placed === null ? recorded('id') : 'unnest($7::bigint[], $8::int[], $9::bigint[])';
+  const copied = copies === null ? recorded('copy') : 'unnest($12::bigint[], $13::int[], $14::bigint[])';
   const rows = await query(
     db,
     `with held as (
@@ -39,7 +48,7 @@ export async function settleBatch(
            topic_offset = m.position, error_code = null, error_reason = null
        from held, ${members} as m (id, partition, position)
        where e.tenant_id = $1 and e.event_id = m.id ${placed === null ? '' : 'and e.event_id between $10 and $11'}
-     )
+     )${copies?.length === 0 ? '' : settleCopies(copied, '$6')}
      select 1 from held`,
     [
       ...heldValues(batch),
@@ -54,6 +63,9 @@ export async function settleBatch(
             // Says nothing new, but shows the planner how narrow the batch is: without it a tenant's whole history was scanned.
             ...idBounds(placed.map((p) => p.eventId)),
           ]),
+      ...(copies === null || copies.length === 0
+        ? []
+        : [copies.map((p) => p.copyId), copies.map((p) => p.partition), copies.map((p) => p.offset)]),
     ],
   );
   if (rows.length > 0) return true;

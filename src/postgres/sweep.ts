@@ -7,17 +7,20 @@ import { WAKING_MS, refColumns } from './publishers';
 /** A publisher that the sweep wakes in vain is tried again after 1 s, then twice as long each time, up to this. */
 export const SWEEP_BACKOFF_MAX_MS = 60_000;
 
+/** Before events that are set aside: a held publisher has nothing to do for those, but for copies it has. */
+const COPY_LANE = 1;
+
 // Asleep with something to do = a lost wake; a state that ran out = a dead worker, a lost signal, a terminated workflow.
 // Paused, open, throttled and halted without an end stay as they are until someone changes them.
 const DUE = `(p.state in ('sleeping', 'held') or p.state_until < clock_timestamp())
   and (p.swept_at is null or p.swept_at + p.sweep_backoff_ms * interval '1 ms' < clock_timestamp())`;
 
 /**
- * Finds publishers that have pending events and nobody at work, the one with the oldest event first, marks them as waking
+ * Finds publishers that have pending events or copies and nobody at work, the one with the oldest event first, marks them as waking
  * and returns at most `limit` of them (Temporal takes about 100 first wakes per second, so wakes are the scarce thing).
  * Settling a batch resets a publisher's back-off. A held publisher whose first pending event is one set aside has nothing else.
  *
- * The recursive part is a loose index scan: one index descent per publisher with a backlog, whatever the backlog's size.
+ * The recursive parts are loose index scans: one index descent per publisher with a backlog, whatever the backlog's size.
  */
 export async function sweep(db: Db, limit: number): Promise<PublisherRef[]> {
   return query<PublisherRef & Record<string, unknown>>(
@@ -30,11 +33,24 @@ export async function sweep(db: Db, limit: number): Promise<PublisherRef[]> {
          select e.tenant_id, e.destination, e.shard, e.lane, e.event_id from outbox.events e
          where e.status = 'pending' and (e.tenant_id, e.destination, e.shard) > (b.tenant_id, b.destination, b.shard)
          order by e.tenant_id, e.destination, e.shard, e.lane, e.event_id limit 1) next
+     ), replaying as (
+       (select tenant_id, destination, shard from outbox.replay_events where status = 'pending'
+        order by tenant_id, destination, shard, copy_id limit 1)
+       union all
+       select next.* from replaying b cross join lateral (
+         select r.tenant_id, r.destination, r.shard from outbox.replay_events r
+         where r.status = 'pending' and (r.tenant_id, r.destination, r.shard) > (b.tenant_id, b.destination, b.shard)
+         order by r.tenant_id, r.destination, r.shard, r.copy_id limit 1) next
+     ), work as (
+       -- Copies come after every event that is published for the first time.
+       select tenant_id, destination, shard, min(lane) as lane, min(event_id) as event_id
+       from (select * from backlog union all select tenant_id, destination, shard, ${COPY_LANE}, null from replaying) every
+       group by tenant_id, destination, shard
      ), due as (
        select b.tenant_id, b.destination, b.shard
-       from backlog b left join outbox.publishers p using (tenant_id, destination, shard)
+       from work b left join outbox.publishers p using (tenant_id, destination, shard)
        where p.tenant_id is null or (${DUE} and (b.lane < ${ASIDE_LANE} or p.state <> 'held'))
-       order by b.event_id limit $1
+       order by b.event_id nulls last limit $1
      ), marked as (
        insert into outbox.publishers as p (tenant_id, destination, shard, state, state_until, swept_at, sweep_backoff_ms)
        select tenant_id, destination, shard, 'waking', clock_timestamp() + ${WAKING_MS} * interval '1 ms', clock_timestamp(), 1000

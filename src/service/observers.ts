@@ -1,4 +1,5 @@
 import type { DrainObserver } from '../activities/drain/context';
+import type { ReplayObserver } from '../activities/replay';
 import { publisherId } from '../domain/publisher';
 import type { Logger } from '../telemetry/logger';
 import type { Metrics } from '../telemetry/metrics';
@@ -12,6 +13,9 @@ export function drainObserver(metrics: Metrics, logger: Logger): DrainObserver {
       // One sample per batch: the oldest event. One per event costs 2 µs each and tells the same story.
       const oldest = acceptedAt[0];
       if (oldest !== undefined) metrics.publishLatency.observe(Math.max(0, Date.now() - Date.parse(oldest)) / 1000);
+    },
+    replayed(_ref, count) {
+      metrics.replayed.inc(count);
     },
     parked(_ref, code, count) {
       metrics.parked.inc({ code }, count);
@@ -38,6 +42,15 @@ export function wakeObserver(metrics: Metrics, logger: Logger): WakeObserver {
       if (now - (lastLogged.get(source) ?? 0) < 1_000) return;
       lastLogged.set(source, now);
       logger.warn({ source, code: 'TEMPORAL_UNAVAILABLE' }, `a wake failed and is left to the sweep: ${message}`);
+    },
+  };
+}
+
+/** Logs a replay that was asked for and can never be stored. */
+export function replayObserver(logger: Logger): ReplayObserver {
+  return {
+    refused(ref, replayId, message) {
+      logger.error({ tenant: ref.tenant, publisher: publisherId(ref), replayId, code: 'POSTGRES_REFUSED' }, message);
     },
   };
 }

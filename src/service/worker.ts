@@ -10,11 +10,12 @@ import { drainActivity } from '../activities/drain/activity';
 import { LingerHub } from '../activities/drain/linger';
 import { SessionCache } from '../activities/drain/session-cache';
 import { publisherRecordActivities } from '../activities/publisher-record';
+import { replayActivities } from '../activities/replay';
 import type { Config } from '../config';
 import { temporalNativeConnection } from '../temporal/client';
 import { workflowBundlePath } from '../temporal/workflow-bundle';
 import { openSink } from './sink';
-import { drainObserver, wakeObserver } from './observers';
+import { drainObserver, replayObserver, wakeObserver } from './observers';
 import type { Foundation } from './foundation';
 import { Sweeper } from '../wake/sweeper';
 import { Waker } from '../wake/waker';
@@ -62,6 +63,9 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     publishDeadlineMs: Math.round(config.kafka.transactionTimeoutMs * 0.8),
     stopping: stopping.signal,
   };
+  const observer = wakeObserver(metrics, logger);
+  const { maxHistoryEvents } = config.temporal;
+  const waker = new Waker(pool, temporalClient(target), config.temporal.taskQueue, observer, { maxHistoryEvents });
   const worker = await Worker.create({
     connection,
     namespace: config.temporal.namespace,
@@ -75,9 +79,10 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
         drainMaxMs: config.drain.maxMs,
         lingerMs: config.drain.lingerMs,
         heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
-        maxHistoryEvents: config.temporal.maxHistoryEvents,
+        maxHistoryEvents,
         breaker: config.breaker,
       }),
+      ...replayActivities(pool, (ref) => waker.wake([ref], 'replay'), replayObserver(logger)),
     },
     maxConcurrentActivityTaskExecutions: config.drain.maxDrains,
     maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
@@ -90,8 +95,6 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     shutdownGraceTime: config.shutdownGraceMs,
     shutdownForceTime: config.shutdownGraceMs + 3_000,
   });
-  const observer = wakeObserver(metrics, logger);
-  const waker = new Waker(pool, temporalClient(target), config.temporal.taskQueue, observer);
   const sweeper = new Sweeper({
     pool,
     directUrl: foundation.databaseDirectUrl,

@@ -34,6 +34,7 @@ export interface PublishOptions {
 
 /** Events of a batch that can never be sent as they are; found before the first byte is sent. */
 export interface Unsendable {
+  /** `memberId` of the event: a batch may hold several copies of one event. */
   readonly eventId: string;
   readonly code: 'EVENT_TOO_LARGE' | 'EVENT_REFUSED';
   readonly reason: string;
@@ -65,7 +66,7 @@ export interface SinkSession {
   /**
    * Sends the events and the ledger in one transaction. Resolves only when the commit was acknowledged.
    * Rejects with `KAFKA_INDEFINITE` when the outcome is unknown, `KAFKA_FENCED` when a newer epoch exists,
-   * `EVENT_TOO_LARGE` with `details.eventIds` (the events of the refused request; one id = the culprit).
+   * `EVENT_TOO_LARGE` with `details.eventIds` (`memberId` of the events of the refused request; one id = the culprit).
    */
   publish(batch: OutgoingBatch, options: PublishOptions): Promise<readonly Placement[]>;
   /** Where the events of a batch that the ledger names went, or null if the ledger's metadata could not hold it all. */

@@ -8,6 +8,7 @@ import type { Registry } from 'prom-client';
 export const METRIC_NAMES = {
   accepted: 'outbox_events_accepted_total',
   published: 'outbox_events_published_total',
+  replayed: 'outbox_events_replayed_total',
   parked: 'outbox_events_parked_total',
   transactions: 'outbox_kafka_tx_total',
   producerReinits: 'outbox_producer_reinit_total',
@@ -25,6 +26,7 @@ export interface Metrics {
   readonly registry: Registry;
   readonly accepted: Counter<'source'>;
   readonly published: Counter;
+  readonly replayed: Counter;
   readonly parked: Counter<'code'>;
   readonly transactions: Counter<'outcome'>;
   readonly producerReinits: Counter<'reason'>;
@@ -55,6 +57,7 @@ export function createMetrics(registry: Registry, build: BuildInfo): Metrics {
     registry,
     accepted: counter(METRIC_NAMES.accepted, 'Events stored for the first time by this process.', 'source'),
     published: counter(METRIC_NAMES.published, 'Events settled as published by this process.'),
+    replayed: counter(METRIC_NAMES.replayed, 'Copies that replays published, beside the events themselves.'),
     parked: counter(METRIC_NAMES.parked, 'Events parked after a permanent failure.', 'code'),
     transactions: counter(METRIC_NAMES.transactions, 'Kafka transactions by outcome.', 'outcome'),
     producerReinits: counter(METRIC_NAMES.producerReinits, 'Producers thrown away and made anew.', 'reason'),

@@ -4,6 +4,7 @@ import { errorMessage } from '../domain/errors';
 import type { PublisherRef } from '../domain/publisher';
 import { tryLead } from '../postgres/leader';
 import { listenForWakes } from '../postgres/notify';
+import { dueReplays } from '../postgres/replay-visits';
 import { forgive, sweep } from '../postgres/sweep';
 import { WakeCoalescer } from './coalescer';
 import type { WakeSource, Waker } from './waker';
@@ -91,6 +92,7 @@ export class Sweeper {
     const started = Date.now();
     const due: PublisherRef[] = await sweep(pool, limit);
     const scanMs = Date.now() - started;
+    await waker.visit(await dueReplays(pool, limit));
     const failed = await waker.signal(due, 'sweep');
     // Temporal's fault, not theirs: without this they would wait out a back-off of up to a minute after it is back.
     if (failed.length > 0) await forgive(pool, failed);

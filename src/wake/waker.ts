@@ -4,9 +4,12 @@ import { errorMessage } from '../domain/errors';
 import { publisherId } from '../domain/publisher';
 import type { PublisherRef } from '../domain/publisher';
 import type { PublisherInput } from '../domain/publisher-settings';
+import { replayWorkflowId } from '../domain/replay';
+import type { ReplayInput } from '../domain/replay-workflow';
+import type { ReplayRef } from '../postgres/replay-visits';
 import { wakePublishers } from '../postgres/publishers';
 
-export type WakeSource = 'api' | 'notify' | 'sweep';
+export type WakeSource = 'api' | 'notify' | 'sweep' | 'replay';
 
 export interface WakeObserver {
   woken(source: WakeSource, result: 'signalled' | 'coalesced' | 'failed', count: number): void;
@@ -28,6 +31,7 @@ export class Waker {
     private readonly client: Client,
     private readonly taskQueue: string,
     private readonly observer: WakeObserver,
+    private readonly replayInput: Pick<ReplayInput, 'maxHistoryEvents'> = {},
   ) {}
 
   /** Never rejects: failures are counted and logged, and the sweep heals them. */
@@ -55,6 +59,38 @@ export class Waker {
     };
     await Promise.all(Array.from({ length: Math.min(LANES, refs.length) }, lane));
     return failed;
+  }
+
+  /** Starts the workflows of replays, or wakes them. Never rejects; a lost signal is repeated by the sweep. */
+  async visit(replays: readonly ReplayRef[]): Promise<void> {
+    const waiting = replays.values();
+    let failed = false;
+    const lane = async (): Promise<void> => {
+      for (const replay of waiting) failed ||= !(await this.visitOne(replay));
+    };
+    await Promise.all(Array.from({ length: Math.min(LANES, replays.length) }, lane));
+  }
+
+  private async visitOne({ tenant, replayId }: ReplayRef): Promise<boolean> {
+    try {
+      await this.client.withDeadline(Date.now() + SIGNAL_DEADLINE_MS, () =>
+        this.client.workflow.signalWithStart('replay', {
+          workflowId: replayWorkflowId(tenant, replayId),
+          taskQueue: this.taskQueue,
+          args: [{ tenant, replayId, ...this.replayInput } satisfies ReplayInput],
+          signal: 'wake',
+          signalArgs: [{}],
+          staticSummary: `Replay ${replayId} of ${tenant}`,
+          memo: { tenant, replayId },
+        }),
+      );
+      this.observer.woken('replay', 'signalled', 1);
+      return true;
+    } catch (error) {
+      this.observer.woken('replay', 'failed', 1);
+      this.observer.failed('replay', errorMessage(error));
+      return false;
+    }
   }
 
   private async signalOne(ref: PublisherRef, source: WakeSource): Promise<boolean> {

@@ -12,6 +12,8 @@ import {
   resume,
   unhalt,
 } from '../domain/publisher-commands';
+import { checkReplay, requestedReplay } from '../domain/replay-commands';
+import type { ReplayCommand } from '../domain/replay-commands';
 import type { PublisherState } from '../domain/publisher-state';
 import * as messages from './messages';
 
@@ -88,5 +90,28 @@ export function registerHandlers(box: Box): void {
     validator: validator(checkConfigure),
   });
 
+  registerReplay(box, change, refuse);
+
   setDefaultSignalHandler(() => refuse());
+}
+
+/** Replays queue in the state, bounded: each command may carry a thousand ids. The loop stores them. */
+function registerReplay(box: Box, change: (next: PublisherState) => PublisherState, refuse: () => void): void {
+  setHandler(messages.replaySignal, (command) => {
+    const next = checkReplay(command) === null ? requestedReplay(box.state, command) : null;
+    if (next === null) refuse();
+    else change(next);
+  });
+  setHandler(messages.replayUpdate, (command) => change(requestedReplay(box.state, command) ?? box.state), {
+    validator: (command: unknown) => {
+      const wrong = checkReplay(command) ?? tooMany(box.state, command as ReplayCommand);
+      if (wrong !== null) throw ApplicationFailure.nonRetryable(wrong, 'BadCommand');
+    },
+  });
+}
+
+function tooMany(state: PublisherState, command: ReplayCommand): string | null {
+  return requestedReplay(state, command) === null
+    ? 'too many replays are waiting to be stored: try again in a second'
+    : null;
 }

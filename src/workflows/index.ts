@@ -1,1 +1,2 @@
 export { publisher } from './publisher';
+export { replay } from './replay';

@@ -19,6 +19,7 @@ import type {
 import { drainEnded, drainStarted } from '../domain/publisher-outcome';
 import type { Decision, PublisherState } from '../domain/publisher-state';
 import { advance, decide, defaultConfig, initialState, mergeConfig } from '../domain/publisher-state';
+import { storedReplay } from '../domain/replay-commands';
 import { restore, withConfig } from '../domain/publisher-commands';
 import { describeState } from './current-details';
 import { registerHandlers } from './handlers';
@@ -63,6 +64,10 @@ export async function publisher(input: PublisherInput): Promise<void> {
     if (JSON.stringify(operators) !== JSON.stringify(remembered)) {
       await local.savePublisher(ref, { why: null, until: null, ...operators });
       remembered = operators;
+    }
+    for (const command of box.state.replayRequests ?? []) {
+      await local.requestReplay(ref, command);
+      box.state = storedReplay(box.state, command);
     }
     const decision = decide(box.state, Date.now(), settings.maxGrant);
     setCurrentDetails(describeState(box.state, decision));

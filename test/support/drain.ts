@@ -64,6 +64,7 @@ export async function createDrainRig(...tenants: string[]): Promise<DrainRig> {
         linger: new LingerHub(db.pool, 50),
         observer: {
           published: () => undefined,
+          replayed: () => undefined,
           parked: () => undefined,
           failed: (_ref, code, message) => void notes.push(`${code}: ${message}`),
           note: (_ref, what) => void notes.push(what),

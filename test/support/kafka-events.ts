@@ -50,4 +50,8 @@ export const anyEvent: fc.Arbitrary<OutboxEvent> = fc.record({
     .map((date) => date.toISOString()),
   attempts: fc.nat(),
   lane: fc.constantFrom('live' as const, 'replay' as const),
+  replay: fc.option(
+    fc.record({ copyId: fc.nat().map(String), replayId: text, count: fc.integer({ min: 1, max: 1_000_000 }) }),
+    { nil: undefined },
+  ),
 });

@@ -8,6 +8,8 @@ import type { SessionCache } from './session-cache';
 /** What counts and logs; injected, so that the drain knows neither prom-client nor pino. */
 export interface DrainObserver {
   published(ref: PublisherRef, acceptedAt: readonly string[]): void;
+  /** Copies that replays made, beside what `published` counts. */
+  replayed(ref: PublisherRef, count: number): void;
   parked(ref: PublisherRef, code: string, count: number): void;
   failed(ref: PublisherRef, code: string, message: string, details: Readonly<Record<string, unknown>>): void;
   note(ref: PublisherRef, what: string, details: Readonly<Record<string, unknown>>): void;

@@ -4,16 +4,18 @@ import { OutboxError, isOutboxError } from '../../domain/errors';
 import { failpoint } from '../../failpoints/failpoint';
 import { recordBatch } from '../../postgres/batches';
 import { settleBatch } from '../../postgres/settle';
-import { pendingExists, selectPending } from '../../postgres/claims';
+import { pendingExists } from '../../postgres/claims';
 import type { Claim } from '../../postgres/claims';
 import { fallAsleep } from '../../postgres/publishers';
+import { copyIdsOf } from '../../postgres/replay-claims';
 import type { OutgoingBatch } from '../../sinks/sink';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
 import type { DrainProgress } from './progress';
 import { SettleQueue } from './settle-queue';
-import { placed } from './placed';
+import { observePublished, placed } from './placed';
 import { park, screen, sizeOf } from './screen';
+import { selectMembers } from './select';
 import { WaitingEvents } from './waiting-events';
 
 interface Selection extends Claim {
@@ -88,7 +90,7 @@ export class PublishLoop {
   private async claim(ahead: boolean): Promise<Selection> {
     const { progress } = this;
     const { events: most, bytes } = progress.batchLimit;
-    const claim = await selectPending(this.deps.pool, this.hold.ref, {
+    const claim = await selectMembers(this.deps, this.hold, {
       limit: Math.max(1, Math.min(progress.remaining, most)),
       maxBytes: bytes,
       excludeTopics: [...progress.blocked.keys()],
@@ -135,6 +137,7 @@ export class PublishLoop {
         batchId: batch.batchId,
         grantId: this.progress.grantId,
         eventIds: events.map((event) => event.id),
+        copyIds: copyIdsOf(events),
         bytes: events.reduce((sum, event) => sum + sizeOf(event), 0),
       });
     } catch (error) {
@@ -170,10 +173,7 @@ export class PublishLoop {
     await failpoint('after_settle');
     if (this.hold.clean !== null) this.hold.clean = { ...this.hold.clean, settled: batch.seq };
     this.progress.published += batch.events.length;
-    this.deps.observer.published(
-      this.hold.ref,
-      batch.events.map((event) => event.createdAt),
-    );
+    observePublished(this.deps, this.hold, batch.events);
   }
 
   /**

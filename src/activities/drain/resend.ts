@@ -1,21 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import type { DrainRequest } from '../../domain/drain';
 import { OutboxError } from '../../domain/errors';
+import { memberId } from '../../domain/event';
 import type { OutboxEvent } from '../../domain/event';
 import { failpoint } from '../../failpoints/failpoint';
 import type { RecordedBatch } from '../../postgres/batches';
 import { recordAnew } from '../../postgres/parking';
-import type { Parked } from '../../postgres/parking';
-import { eventsByIds } from '../../postgres/claims';
+import { batchMembers, copyIdsOf } from '../../postgres/replay-claims';
 import type { OutgoingBatch } from '../../sinks/sink';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
 import type { DrainProgress } from './progress';
-import { observeParked, screen, sizeOf } from './screen';
+import { observeParked, parkedOf, screen, sizeOf } from './screen';
 
 /** What a refused send taught: these events were in the refused request, at least one of them can never be sent. */
 export interface Refusal {
   readonly code: 'EVENT_TOO_LARGE' | 'EVENT_REFUSED';
+  /** `memberId` of each. */
   readonly eventIds: readonly string[];
   readonly reason: string;
 }
@@ -38,17 +39,22 @@ export async function prepareResend(
 ): Promise<OutgoingBatch | null> {
   const clean = hold.clean;
   if (clean === null) throw new OutboxError('INTERNAL', 'resending without a clean session; report this as a defect');
-  const events = await eventsByIds(deps.pool, hold.ref.tenant, stored.eventIds);
-  const culprit = events.find((event) => event.id === culpritOf(refusal));
-  const tryAgain = culprit !== undefined && culprit.attempts + 1 < progress.maxAttempts ? [culprit.id] : [];
-  const condemned = culprit === undefined || tryAgain.length > 0 ? null : parkedAs(refusal, culprit.id);
+  const events = await batchMembers(deps.pool, hold.ref.tenant, stored);
+  const culprit = events.find((event) => memberId(event) === culpritOf(refusal));
+  // Attempts are the event's, so a copy has none: it is parked at once, and may be replayed once more.
+  const again = culprit?.replay === undefined && (culprit?.attempts ?? 0) + 1 < progress.maxAttempts;
+  const tryAgain = culprit !== undefined && again ? [culprit.id] : [];
+  const condemned =
+    culprit === undefined || tryAgain.length > 0 || refusal === null ? null : parkedOf(culprit, refusal);
   const { sendable, parked, blocked } = await screen(hold, events, progress.onPoison, condemned);
   for (const topic of blocked) progress.blocked.set(topic.topic, topic);
 
   const open = sendable.filter((event) => !progress.blocked.has(event.topic));
   const kept = open.slice(0, allowedLength(open, request, refusal));
   // The next look at the event may have parked it for its size: then that is counted, not the refusal.
-  const refused = tryAgain.filter((id) => !parked.some(({ eventId }) => eventId === id));
+  const refused = tryAgain.filter(
+    (id) => !parked.some(({ eventId, copyId }) => copyId === undefined && eventId === id),
+  );
   if (kept.length === events.length && refused.length === 0) {
     return { batchId: stored.batchId, seq: stored.seq, events };
   }
@@ -63,6 +69,7 @@ export async function prepareResend(
     batchId,
     grantId: progress.grantId,
     eventIds: kept.map((event) => event.id),
+    copyIds: copyIdsOf(kept),
     bytes: kept.reduce((sum, event) => sum + sizeOf(event), 0),
     parked,
     refused,
@@ -78,7 +85,7 @@ export async function prepareResend(
     return null;
   }
   const counted = kept.map((event) =>
-    refused.includes(event.id) ? { ...event, attempts: event.attempts + 1 } : event,
+    event.replay === undefined && refused.includes(event.id) ? { ...event, attempts: event.attempts + 1 } : event,
   );
   return { batchId, seq: stored.seq, events: counted };
 }
@@ -88,17 +95,13 @@ function culpritOf(refusal: Refusal | null): string | null {
   return refusal?.eventIds.length === 1 ? (refusal.eventIds[0] ?? null) : null;
 }
 
-function parkedAs(refusal: Refusal | null, eventId: string): Parked | null {
-  return refusal === null ? null : { eventId, code: refusal.code, reason: refusal.reason };
-}
-
 /** A refused request is halved until one event is left; after a failure the batch is halved; a probe fits its grant. */
 function allowedLength(events: readonly OutboxEvent[], request: DrainRequest, refusal: Refusal | null): number {
   let length = Math.min(events.length, Math.max(1, request.events));
   if (request.cautious && refusal === null) length = Math.min(length, Math.ceil(events.length / 2));
   if (refusal !== null && refusal.eventIds.length > 1) {
     const middle = refusal.eventIds[Math.floor(refusal.eventIds.length / 2) - 1];
-    const index = events.findIndex((event) => event.id === middle);
+    const index = events.findIndex((event) => memberId(event) === middle);
     if (index >= 0) length = Math.min(length, index + 1);
   }
   return length;

@@ -1,4 +1,5 @@
 import { failpoint } from '../../failpoints/failpoint';
+import { memberId } from '../../domain/event';
 import type { OutboxEvent } from '../../domain/event';
 import { OutboxError } from '../../domain/errors';
 import { withoutHeld } from '../../domain/hold-key';
@@ -25,6 +26,9 @@ export interface Screened {
 /**
  * Splits events into those to send, those to park and those whose topic is blocked. Sends and writes nothing. What must wait
  * behind an event to park is in neither: it stays pending. `culprit` is an event that Kafka has refused for the last time.
+ *
+ * Copies do not wait for a topic, they are parked: the drain would end as failed again and again, and each time new events would
+ * wait for its back-off, or for a breaker that a replay has opened.
  */
 export async function screen(
   hold: Hold,
@@ -33,17 +37,35 @@ export async function screen(
   culprit: Parked | null = null,
 ): Promise<Screened> {
   const { unsendable, blockedTopics } = await hold.session.preflight(events);
-  const blocked = new Set(blockedTopics.map((topic) => topic.topic));
-  const parked: Parked[] = unsendable.filter(
-    ({ eventId }) => eventId !== culprit?.eventId && !blocked.has(topicOf(events, eventId)),
-  );
+  if (unsendable.length === 0 && blockedTopics.length === 0 && culprit === null) {
+    return { sendable: events, parked: [], blocked: [] };
+  }
+  const live = events.filter((event) => event.replay === undefined);
+  const copies = events.filter((event) => event.replay !== undefined);
+  const liveTopics = new Set(live.map((event) => event.topic));
+  const blocked = blockedTopics.filter(({ topic }) => liveTopics.has(topic));
+  const waits = new Set(blocked.map(({ topic }) => topic));
+  const condemned = new Map(unsendable.map((event) => [event.eventId, event]));
+  const gone = new Map(blockedTopics.map((topic) => [topic.topic, topic]));
+  const parked: Parked[] = events.flatMap((event) => {
+    const why = condemned.get(memberId(event)) ?? gone.get(event.topic);
+    const isCulprit = event.id === culprit?.eventId && event.replay?.copyId === culprit.copyId;
+    return why === undefined || isCulprit || waits.has(event.topic) ? [] : [parkedOf(event, why)];
+  });
   if (culprit !== null) parked.push(culprit);
-  const left = withoutHeld(events, new Set(parked.map(({ eventId }) => eventId)), onPoison);
-  return {
-    sendable: blocked.size === 0 ? left : left.filter((event) => !blocked.has(event.topic)),
-    parked,
-    blocked: blockedTopics,
-  };
+  const parkedIds = new Set(parked.flatMap(({ eventId, copyId }) => (copyId === undefined ? [eventId] : [])));
+  const parkedCopies = new Set(parked.map(({ copyId }) => copyId));
+  // A batch has its live events first; copies neither hold nor wait.
+  const left = [
+    ...withoutHeld(live, parkedIds, onPoison),
+    ...copies.filter((copy) => !parkedCopies.has(copy.replay?.copyId)),
+  ];
+  return { sendable: left.filter((event) => !waits.has(event.topic)), parked, blocked };
+}
+
+/** An event, or the copy of one, with why it is parked. */
+export function parkedOf(event: OutboxEvent, why: { readonly code: string; readonly reason: string }): Parked {
+  return { eventId: event.id, copyId: event.replay?.copyId, code: why.code, reason: why.reason };
 }
 
 /**
@@ -65,10 +87,6 @@ export function observeParked(deps: DrainDeps, hold: Hold, parked: readonly Park
     deps.observer.parked(hold.ref, event.code, 1);
     deps.observer.note(hold.ref, 'event parked', { eventId: event.eventId, code: event.code, reason: event.reason });
   }
-}
-
-function topicOf(events: readonly OutboxEvent[], id: string): string {
-  return events.find((event) => event.id === id)?.topic ?? '';
 }
 
 /** Bytes of an event that count for batches: the payload, and a flat share for headers and key. */

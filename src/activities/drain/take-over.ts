@@ -3,10 +3,10 @@ import { failpoint } from '../../failpoints/failpoint';
 import { unsettledBatches } from '../../postgres/batches';
 import type { RecordedBatch } from '../../postgres/batches';
 import { settleBatch } from '../../postgres/settle';
-import { eventsByIds } from '../../postgres/claims';
+import { batchMembers } from '../../postgres/replay-claims';
 import { readBatch } from '../../postgres/publisher-save';
 import { checkFence, takeOver } from '../../postgres/publishers';
-import { placed } from './placed';
+import { observePublished, placed } from './placed';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
 
@@ -84,7 +84,7 @@ async function settleCommitted(
   batch: RecordedBatch,
   ledger: Awaited<ReturnType<Hold['session']['readLedger']>>,
 ): Promise<number> {
-  const events = await eventsByIds(deps.pool, hold.ref.tenant, batch.eventIds);
+  const events = await batchMembers(deps.pool, hold.ref.tenant, batch);
   const outgoing = { batchId: batch.batchId, seq: batch.seq, events };
   const places = ledger !== null && ledger.seq === batch.seq ? await hold.session.locate(outgoing, ledger) : null;
   await failpoint('before_settle');
@@ -101,9 +101,6 @@ async function settleCommitted(
     events: batch.eventIds.length,
   });
   if (!done) return 0;
-  deps.observer.published(
-    hold.ref,
-    events.map((event) => event.createdAt),
-  );
+  observePublished(deps, hold, events);
   return events.length;
 }

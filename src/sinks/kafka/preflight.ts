@@ -1,3 +1,4 @@
+import { memberId } from '../../domain/event';
 import type { OutboxEvent } from '../../domain/event';
 import { eventProblem } from '../../domain/event-problem';
 import type { BlockedTopicCode, Preflight, Unsendable } from '../sink';
@@ -32,7 +33,7 @@ export async function preflightOf(
   for (const event of events) {
     const problem = eventProblem(event);
     if (problem !== null) {
-      unsendable.push({ eventId: event.id, code: 'EVENT_REFUSED', reason: problem });
+      unsendable.push({ eventId: memberId(event), code: 'EVENT_REFUSED', reason: problem });
       continue;
     }
     const info = known.get(event.topic);
@@ -40,7 +41,7 @@ export async function preflightOf(
     const size = exactSize(event, publisher, settings);
     if (size <= info.maxBatchBytes) continue;
     unsendable.push({
-      eventId: event.id,
+      eventId: memberId(event),
       code: 'EVENT_TOO_LARGE',
       reason:
         `As a Kafka message the event has ${size} bytes, topic "${event.topic}" takes ${info.maxBatchBytes}. ` +
@@ -74,6 +75,7 @@ function blockOf(topic: string, info: TopicInfo | undefined): { code: BlockedTop
 /** Never below the exact size, and cheap: only events near the limit are measured exactly. */
 function roughSize(event: OutboxEvent): number {
   let units = event.tenant.length * 3 + event.dedupeKey.length * 2 + (event.key?.length ?? 0);
+  units += event.replay?.replayId.length ?? 0;
   units += event.topic.length + event.type.length + (event.contentType?.length ?? 0);
   for (const [name, value] of Object.entries(event.headers ?? {})) units += name.length + value.length + 4;
   return FLAT_BYTES + (event.payload?.length ?? 0) + units * BYTES_PER_UNIT;

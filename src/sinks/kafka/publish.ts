@@ -1,4 +1,5 @@
 import { OutboxError } from '../../domain/errors';
+import { memberId } from '../../domain/event';
 import type { OutgoingBatch, Placement } from '../sink';
 import { failpoint } from '../../failpoints/failpoint';
 import { AnswerError, CODE, isAnswer } from './answer-error';
@@ -194,7 +195,7 @@ async function sendOne(
     throw new SendError(
       error.code,
       topic,
-      events.map(({ event }) => event.id),
+      events.map(({ event }) => memberId(event)),
     );
   }
 }

@@ -1,5 +1,5 @@
 import { DEFAULT_CONTENT_TYPE } from '../../domain/event';
-import type { OutboxEvent } from '../../domain/event';
+import type { OutboxEvent, ReplayCopy } from '../../domain/event';
 import { ByteWriter } from './byte-writer';
 
 const SCHEMA_VERSION = '1.0';
@@ -14,7 +14,7 @@ interface Stamp {
 /**
  * Writes the headers of one batch's events. Names never change and most values repeat from event to event, so runs of
  * them are encoded once and copied; what differs per event is written between: dedupe key, id and time.
- * The order is that of the documentation: ours, then traceparent, then the caller's own.
+ * The order is that of the documentation: ours, those of a replay, then traceparent, then the caller's own.
  */
 export class HeaderWriter {
   readonly #tenant: Buffer;
@@ -50,7 +50,7 @@ export class HeaderWriter {
   write(writer: ByteWriter, event: OutboxEvent): void {
     this.timestamp(event);
     const own = event.headers === null ? NO_HEADERS : Object.entries(event.headers);
-    writer.varint(MANDATORY + own.length);
+    writer.varint(MANDATORY + (event.replay === undefined ? 0 : OF_REPLAY) + own.length);
     writer.bytes(this.#tenant);
     writer.varintText(event.dedupeKey);
     writer.bytes(this.#id);
@@ -60,6 +60,7 @@ export class HeaderWriter {
     writer.bytes(this.#attempt(event));
     writer.varintText(this.#stamp.text);
     writer.bytes(this.#end);
+    if (event.replay !== undefined) writeReplay(writer, event.replay);
     if (own.length > 0) writeOwn(writer, own);
   }
 
@@ -99,7 +100,14 @@ export class HeaderWriter {
 
 /** Headers that every event carries. */
 const MANDATORY = 12;
+const OF_REPLAY = 2;
 const NO_HEADERS: readonly [string, string][] = [];
+
+/** What tells a consumer that it has seen this event before, on purpose. */
+function writeReplay(writer: ByteWriter, { replayId, count }: ReplayCopy): void {
+  header(writer, 'outbox-replay-id', replayId);
+  header(writer, 'outbox-replay-count', String(count));
+}
 
 function writeOwn(writer: ByteWriter, own: readonly (readonly [string, string])[]): void {
   for (const [name, value] of own) if (name === TRACEPARENT) header(writer, name, value);

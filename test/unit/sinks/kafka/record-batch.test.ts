@@ -39,6 +39,9 @@ function headersOf(event: OutboxEvent): { [name: string]: string } {
     'x-timestamp-ms': String(Date.parse(event.createdAt)),
     'x-schema-version': '1.0',
     'x-producer-id': PRODUCER,
+    ...(event.replay === undefined
+      ? {}
+      : { 'outbox-replay-id': event.replay.replayId, 'outbox-replay-count': String(event.replay.count) }),
     ...(traceparent === undefined ? {} : { traceparent }),
     ...own,
   };

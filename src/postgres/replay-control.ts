@@ -1,0 +1,106 @@
+import type { Pool } from 'pg';
+import type { PublisherRef } from '../domain/publisher';
+import type { ReplayState, ReplayStatus } from '../domain/replay';
+import type { ReplayCommand } from '../domain/replay-commands';
+import { selectionOf } from '../domain/replay-commands';
+import { withTransaction } from './pool';
+import { countSelection, planReplay, readPlan } from './replay-plans';
+import { withdrawCopies } from './replay-withdraw';
+import { insertReplay, lockReplays, readReplay, replayStatus, writeReplayState } from './replays';
+
+export type StartAnswer =
+  | { readonly kind: 'started' | 'exists'; readonly replay: ReplayStatus }
+  | { readonly kind: 'refused'; readonly code: 'plan_unknown' | 'plan_expired' }
+  | { readonly kind: 'refused'; readonly code: 'count_differs'; readonly planned: number; readonly found: number };
+
+/**
+ * Starts a replay of a plan. Refuses when the count is not the expected one, or no longer: then something changed, and whoever
+ * agreed to the plan agreed to something else. The same id again answers `exists` and changes nothing.
+ */
+export async function startReplay(
+  pool: Pool,
+  start: {
+    readonly tenant: string;
+    readonly replayId: string;
+    readonly planId: string;
+    readonly expectedCount: number;
+    readonly ratePerSecond?: number | null;
+    readonly by: string;
+    readonly why: string;
+  },
+): Promise<StartAnswer> {
+  const { tenant, replayId, planId, expectedCount, by, why } = start;
+  const existing = await replayStatus(pool, tenant, replayId);
+  if (existing !== null) return { kind: 'exists', replay: existing };
+  const plan = await readPlan(pool, tenant, planId);
+  if (plan === null) return { kind: 'refused', code: 'plan_unknown' };
+  if (plan.expired) return { kind: 'refused', code: 'plan_expired' };
+  const found = plan.total === expectedCount ? (await countSelection(pool, plan)).count : plan.total;
+  if (found !== expectedCount) return { kind: 'refused', code: 'count_differs', planned: plan.total, found };
+  const ratePerSecond = start.ratePerSecond ?? null;
+  const made = await insertReplay(pool, { ...plan, replayId, ratePerSecond, by, why });
+  return answer(pool, tenant, replayId, made);
+}
+
+/** Starts the replay of a publisher's command, without a plan before it. Idempotent by the command's id. */
+export async function requestReplay(
+  pool: Pool,
+  ref: PublisherRef,
+  command: ReplayCommand,
+): Promise<Extract<StartAnswer, { replay: ReplayStatus }>> {
+  const { replayId, by, why } = command;
+  const existing = await replayStatus(pool, ref.tenant, replayId);
+  if (existing !== null) return { kind: 'exists', replay: existing };
+  const selection = selectionOf(command);
+  const { count, snapshot } = await planReplay(pool, ref, selection);
+  const made = await insertReplay(pool, {
+    ...{ ref, selection, ...snapshot, total: count, replayId, by, why },
+    ratePerSecond: command.ratePerSecond ?? null,
+  });
+  return answer(pool, ref.tenant, replayId, made);
+}
+
+export type ReplayChange =
+  | { readonly kind: 'changed' | 'unchanged'; readonly replay: ReplayStatus }
+  /** `ended`: it is done or cancelled, for good. */
+  | { readonly kind: 'refused'; readonly code: 'unknown' | 'ended' };
+
+/**
+ * Pauses, resumes or cancels. Takes effect here, not when the workflow hears of it: copies that no drain has recorded yet are out
+ * of the lane when this returns, and the batch that is under way finishes.
+ */
+export async function setReplayState(
+  pool: Pool,
+  change: {
+    readonly tenant: string;
+    readonly replayId: string;
+    readonly state: Exclude<ReplayState, 'done'>;
+    readonly by: string;
+    readonly why: string;
+  },
+): Promise<ReplayChange> {
+  const { tenant, replayId, state, by, why } = change;
+  return withTransaction(pool, async (client) => {
+    const known = await readReplay(client, tenant, replayId);
+    if (known === null) return { kind: 'refused', code: 'unknown' };
+    await lockReplays(client, known);
+    const row = (await readReplay(client, tenant, replayId)) ?? known;
+    if (row.state === state) return { kind: 'unchanged', replay: row };
+    if (row.state === 'done' || row.state === 'cancelled') return { kind: 'refused', code: 'ended' };
+    await writeReplayState(client, row, { state, by, why });
+    if (state !== 'running') await withdrawCopies(client, { ...row, state });
+    const replay = (await replayStatus(client, tenant, replayId)) ?? row;
+    return { kind: 'changed', replay };
+  });
+}
+
+async function answer(
+  pool: Pool,
+  tenant: string,
+  replayId: string,
+  made: boolean,
+): Promise<Extract<StartAnswer, { replay: ReplayStatus }>> {
+  const replay = await replayStatus(pool, tenant, replayId);
+  if (replay === null) throw new Error(`replay ${replayId} is gone`);
+  return { kind: made ? 'started' : 'exists', replay };
+}

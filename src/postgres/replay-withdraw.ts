@@ -1,0 +1,39 @@
+import type { Db } from './query';
+import { query } from './query';
+import type { ReplayRow } from './replays';
+import { refValues } from './publishers';
+
+/**
+ * Takes the copies of a paused or cancelled replay out of the lane, except members of an unsettled batch, which finish. Within
+ * the caller's transaction: it locks the publisher's row and raises its revision, so that no drain records what it selected
+ * before. Paused copies are deleted and made again later, for a lane full of copies that must not be claimed would be walked
+ * over by every claim; cancelled ones are kept.
+ */
+export async function withdrawCopies(db: Db, row: ReplayRow): Promise<void> {
+  await query(
+    db,
+    `update outbox.publishers set revision = revision + 1, updated_at = clock_timestamp()
+     where tenant_id = $1 and destination = $2 and shard = $3`,
+    refValues(row),
+  );
+  // A statement of its own: its snapshot is younger than the lock.
+  const gone =
+    row.state === 'paused'
+      ? 'delete from outbox.replay_events r using free'
+      : `update outbox.replay_events r set status = 'cancelled' from free`;
+  await query(
+    db,
+    `with free as (
+       select r.copy_id from outbox.replay_events r
+       where r.tenant_id = $1 and r.destination = $2 and r.shard = $3 and r.status = 'pending' and r.replay_id = $4
+         and r.copy_id not in (
+           select unnest(b.copy_ids) from outbox.batches b
+           where b.tenant_id = $1 and b.destination = $2 and b.shard = $3 and b.settled_at is null and b.copy_ids is not null)
+     ), gone as (${gone} where r.tenant_id = $1 and r.copy_id = free.copy_id returning r.event_id)
+     update outbox.replays s
+     set ${row.state === 'paused' ? 'fed = s.fed - g.n, fed_up_to = least(s.fed_up_to, g.first - 1)' : 'cancelled = s.cancelled + g.n'}
+     from (select count(*) as n, min(event_id) as first from gone) g
+     where s.tenant_id = $1 and s.replay_id = $4 and g.n > 0`,
+    [...refValues(row), row.replayId],
+  );
+}
