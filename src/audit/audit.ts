@@ -69,6 +69,7 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
   checks.finish((event) => explain(event, outbox?.statuses ?? new Map()));
   const fired = await countFired(options.requireFired?.files ?? []);
   const unmet = unmetConditions(options, expected.size, checks.counts.aborted, fired, outbox?.balances ?? []);
+  if (outbox !== null) unmet.push(...differentReplays(checks.replays, outbox.replays));
   const findings = checks.findings.result();
   return {
     clean: unmet.length === 0 && FINDING_KINDS.every((kind) => findings[kind].count === 0),
@@ -87,6 +88,15 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
     balances: outbox?.balances ?? null,
     elapsedMs: Date.now() - started,
   };
+}
+
+/** Each (event, replay) pair is once in Kafka, or the outbox does not say that it is published. */
+function differentReplays(seen: ReadonlyMap<string, number>, stored: ReadonlyMap<string, number>): string[] {
+  const names = [...new Set([...seen.keys(), ...stored.keys()])].sort();
+  return names.flatMap((name) => {
+    const [kafka, outbox] = [seen.get(name) ?? 0, stored.get(name) ?? 0];
+    return kafka === outbox ? [] : [`replay ${name}: ${kafka} events in Kafka, ${outbox} published by the outbox`];
+  });
 }
 
 async function index(source: AuditOptions['acknowledged']): Promise<AcknowledgedIndex> {

@@ -26,6 +26,8 @@ const STRAYS = 10_000;
 export class RecordChecks implements TopicVisitor {
   readonly findings = new Findings();
   readonly counts = { committed: 0, aborted: 0, replays: 0, seen: 0, maybeSeen: 0, foreign: 0 };
+  /** Distinct copies seen of each replay, by tenant and replay id as one text. */
+  readonly replays = new Map<string, number>();
   readonly #keys = new Map<string, KeyState>();
   readonly #strays: Stray[] = [];
   #strayCount = 0;
@@ -94,8 +96,10 @@ export class RecordChecks implements TopicVisitor {
     }
     this.counts.replays += 1;
     event.replays ??= new Set();
-    if (event.replays.has(replay))
-      this.findings.add('duplicates', `${describe(event)}, again under replay ${replay} at ${place}`);
+    if (!event.replays.has(replay)) {
+      const name = replayName(event.tenant, replay);
+      this.replays.set(name, (this.replays.get(name) ?? 0) + 1);
+    } else this.findings.add('duplicates', `${describe(event)}, again under replay ${replay} at ${place}`);
     event.replays.add(replay);
   }
 
@@ -144,6 +148,11 @@ export class RecordChecks implements TopicVisitor {
       last.eventId = id;
     }
   }
+}
+
+/** Names a replay of a tenant; no tenant has a blank. */
+export function replayName(tenant: string, replay: string): string {
+  return `${tenant} ${replay}`;
 }
 
 function describe(event: Expected): string {

@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { errorMessage, OutboxError } from '../domain/errors';
 import type { EventStatus } from '../domain/event';
+import { replayName } from './checks';
 import type { AcknowledgedIndex, Expected } from './acknowledged';
 import type { TenantBalance } from './report';
 
@@ -12,6 +13,8 @@ export interface Conservation {
   readonly balances: readonly TenantBalance[];
   /** Status in the outbox of each of the given events, by event id; absent = the outbox does not hold it. */
   readonly statuses: ReadonlyMap<string, EventStatus>;
+  /** Copies that the outbox says are published, by `replayName`. */
+  readonly replays: ReadonlyMap<string, number>;
 }
 
 interface StatusCount {
@@ -49,9 +52,15 @@ export async function readConservation(
          join outbox.events e on e.tenant_id = wanted.tenant_id and e.event_id = wanted.event_id`,
       [unseen.map(({ tenant }) => tenant), unseen.map(({ id }) => id)],
     );
+    const replays = await client.query<{ tenant_id: string; replay_id: string; copies: string }>(
+      `select tenant_id, replay_id, count(*) filter (where status = 'published')::text as copies
+         from outbox.replay_events where tenant_id = any($1) group by 1, 2`,
+      [tenants],
+    );
     await client.query('commit');
     return {
       balances: balance(expected, counts.rows),
+      replays: new Map(replays.rows.map((row) => [replayName(row.tenant_id, row.replay_id), Number(row.copies)])),
       statuses: new Map(statuses.rows.map((row) => [row.event_id, row.status])),
     };
   } catch (error) {

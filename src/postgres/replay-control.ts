@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { OutboxError } from '../domain/errors';
 import type { PublisherRef } from '../domain/publisher';
 import type { ReplayState, ReplayStatus } from '../domain/replay';
 import type { ReplayCommand } from '../domain/replay-commands';
@@ -101,6 +102,7 @@ async function answer(
   made: boolean,
 ): Promise<Extract<StartAnswer, { replay: ReplayStatus }>> {
   const replay = await replayStatus(pool, tenant, replayId);
-  if (replay === null) throw new Error(`replay ${replayId} is gone`);
+  if (replay === null)
+    throw new OutboxError('INTERNAL', `replay ${replayId} vanished while it was started; report this`);
   return { kind: made ? 'started' : 'exists', replay };
 }
