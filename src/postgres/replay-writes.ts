@@ -3,14 +3,18 @@
  * publisher's row and names it `held`. The event's own row is not touched.
  */
 
-/** Marks copies as published; `members` has the columns id (a copy's), partition and position. */
-export function settleCopies(members: string, batchId: string): string {
+/**
+ * Marks copies as published; `members` has the columns id (a copy's), partition and position. `within` bounds their ids, if they
+ * are known: it says nothing new, but without it the planner may read all copies of the tenant.
+ */
+export function settleCopies(members: string, batchId: string, within: readonly [string, string] | null): string {
   return `, copied as (
        update outbox.replay_events r
        set status = 'published', published_at = held.settled_at, batch_id = ${batchId}, topic_partition = m.partition,
            topic_offset = m.position
        from held, ${members} as m (id, partition, position)
-       where r.tenant_id = $1 and r.copy_id = m.id returning r.replay_id
+       where r.tenant_id = $1 and r.copy_id = m.id ${within === null ? '' : `and r.copy_id between ${within[0]} and ${within[1]}`}
+       returning r.replay_id
      )${counted('copied', 'published')}`;
 }
 

@@ -48,7 +48,7 @@ export async function settleBatch(
            topic_offset = m.position, error_code = null, error_reason = null
        from held, ${members} as m (id, partition, position)
        where e.tenant_id = $1 and e.event_id = m.id ${placed === null ? '' : 'and e.event_id between $10 and $11'}
-     )${copies?.length === 0 ? '' : settleCopies(copied, '$6')}
+     )${copies?.length === 0 ? '' : settleCopies(copied, '$6', copies === null ? null : ['$15', '$16'])}
      select 1 from held`,
     [
       ...heldValues(batch),
@@ -65,7 +65,12 @@ export async function settleBatch(
           ]),
       ...(copies === null || copies.length === 0
         ? []
-        : [copies.map((p) => p.copyId), copies.map((p) => p.partition), copies.map((p) => p.offset)]),
+        : [
+            copies.map((p) => p.copyId),
+            copies.map((p) => p.partition),
+            copies.map((p) => p.offset),
+            ...idBounds(copies.map((p) => p.copyId ?? '0')),
+          ]),
     ],
   );
   if (rows.length > 0) return true;
