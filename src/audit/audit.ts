@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EventStatus } from '../domain/event';
 import { AcknowledgedIndex, readAcknowledged } from './acknowledged';
 import type { Acknowledged, Expected } from './acknowledged';
-import { RecordChecks } from './checks';
+import { RecordChecks, differentReplays } from './checks';
 import { readConservation } from './conservation';
 import { countFired } from './fired';
 import { FINDING_KINDS } from './report';
@@ -88,15 +88,6 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
     balances: outbox?.balances ?? null,
     elapsedMs: Date.now() - started,
   };
-}
-
-/** Each (event, replay) pair is once in Kafka, or the outbox does not say that it is published. */
-function differentReplays(seen: ReadonlyMap<string, number>, stored: ReadonlyMap<string, number>): string[] {
-  const names = [...new Set([...seen.keys(), ...stored.keys()])].sort();
-  return names.flatMap((name) => {
-    const [kafka, outbox] = [seen.get(name) ?? 0, stored.get(name) ?? 0];
-    return kafka === outbox ? [] : [`replay ${name}: ${kafka} events in Kafka, ${outbox} published by the outbox`];
-  });
 }
 
 async function index(source: AuditOptions['acknowledged']): Promise<AcknowledgedIndex> {

@@ -155,6 +155,18 @@ export function replayName(tenant: string, replay: string): string {
   return `${tenant} ${replay}`;
 }
 
+/**
+ * What is wrong with replays by both sides: each copy that the outbox calls published is in Kafka, and no other. Counts by
+ * `replayName`; that no pair of event and replay comes twice is found while reading.
+ */
+export function differentReplays(seen: ReadonlyMap<string, number>, stored: ReadonlyMap<string, number>): string[] {
+  const names = [...new Set([...seen.keys(), ...stored.keys()])].sort();
+  return names.flatMap((name) => {
+    const [kafka, outbox] = [seen.get(name) ?? 0, stored.get(name) ?? 0];
+    return kafka === outbox ? [] : [`replay ${name}: ${kafka} events in Kafka, ${outbox} published by the outbox`];
+  });
+}
+
 function describe(event: Expected): string {
   return `${event.tenant} event ${event.id ?? '?'} (${event.source}, key ${event.key ?? 'none'}, dedupe key ${event.dedupeKey})`;
 }

@@ -1,16 +1,15 @@
 import { AcknowledgedIndex } from '../../../src/audit/acknowledged';
 import type { Acknowledged } from '../../../src/audit/acknowledged';
-import { RecordChecks } from '../../../src/audit/checks';
+import { RecordChecks, differentReplays, replayName } from '../../../src/audit/checks';
 import { FINDING_KINDS } from '../../../src/audit/report';
 import type { FindingKind } from '../../../src/audit/report';
 import { acknowledgedEvent, messageOf } from '../../support/audited-message';
 import type { MadeMessage } from '../../support/audited-message';
 
-/** Audits `messages` (all on topic orders, partition 0 unless said) and returns how often each kind was found. */
-function judge(
-  events: readonly Acknowledged[],
-  messages: readonly (MadeMessage & { topic?: string; partition?: number })[],
-) {
+type PlacedMessage = MadeMessage & { topic?: string; partition?: number };
+
+/** Audits `messages`: all on topic orders, partition 0 unless said. */
+function read(events: readonly Acknowledged[], messages: readonly PlacedMessage[]): RecordChecks {
   const expected = new AcknowledgedIndex();
   for (const event of events) expected.add(event);
   const checks = new RecordChecks(expected, (_, topic) => topic === 'plain');
@@ -24,6 +23,12 @@ function judge(
     });
   });
   checks.finish();
+  return checks;
+}
+
+/** How often each kind was found. */
+function judge(events: readonly Acknowledged[], messages: readonly PlacedMessage[]) {
+  const checks = read(events, messages);
   const findings = checks.findings.result();
   const found: Partial<Record<FindingKind, number>> = {};
   for (const kind of FINDING_KINDS) if (findings[kind].count > 0) found[kind] = findings[kind].count;
@@ -65,6 +70,17 @@ describe('RecordChecks', () => {
       counts: expect.objectContaining({ replays: 1 }),
     });
     expect(judge(events, [one, two, three, replayed, replayed]).found).toEqual({ duplicates: 1 });
+  });
+
+  it('compares what it saw of replays with what the outbox says', () => {
+    const copyOf = (message: MadeMessage): MadeMessage => withHeader(message, 'outbox-replay-id', 'r1');
+    const { replays: seen } = read(events, [one, two, three, copyOf(one), copyOf(one), copyOf(two)]);
+    expect([...seen]).toEqual([[replayName('acme', 'r1'), 2]]);
+    expect(differentReplays(seen, new Map(seen))).toEqual([]);
+    expect(differentReplays(seen, new Map([['acme r1', 3]]))).toEqual([
+      'replay acme r1: 2 events in Kafka, 3 published by the outbox',
+    ]);
+    expect(differentReplays(seen, new Map())).toHaveLength(1);
   });
 
   it('finds an inversion within a key', () => {
