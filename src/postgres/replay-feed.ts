@@ -101,7 +101,8 @@ async function makeCopies(
      ), made as (
        insert into outbox.replay_events (tenant_id, destination, shard, replay_id, event_id, replay_count, status)
        select $1, $2, $3, ${id}::text, h.event_id,
-              1 + (select count(*) from outbox.replay_events o where o.tenant_id = $1 and o.event_id = h.event_id),
+              1 + (select count(*) from outbox.replay_events o where o.tenant_id = $1 and o.event_id = h.event_id
+                     and o.status in ('pending', 'published')),
               case h.status when 'failed' then 'retried' else 'pending' end
        from hits h order by h.event_id
        on conflict do nothing
