@@ -18,8 +18,8 @@ export function replayActivities(
   observer: ReplayObserver,
 ): ReplayActivities & { requestReplay(ref: PublisherRef, command: ReplayCommand): Promise<void> } {
   return {
-    async visitReplay({ tenant, replayId }) {
-      const fed = await feedReplay(pool, tenant, replayId);
+    async visitReplay({ tenant, replayId }, idle) {
+      const fed = await feedReplay(pool, tenant, replayId, idle);
       if (fed.wake && fed.replay !== null) {
         const { destination, shard } = fed.replay;
         await wake({ tenant, destination, shard });

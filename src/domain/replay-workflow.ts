@@ -30,8 +30,8 @@ export interface ReplayInput {
 
 /** The activities of a replay workflow, all local and short. */
 export interface ReplayActivities {
-  /** Feeds the lane, wakes the publisher if it may sleep. */
-  visitReplay(ref: { readonly tenant: string; readonly replayId: string }): Promise<ReplayVisit>;
+  /** Feeds the lane, wakes the publisher if it may sleep. `idle`: visits before that moved nothing. */
+  visitReplay(ref: { readonly tenant: string; readonly replayId: string }, idle: number): Promise<ReplayVisit>;
   /** Pauses, resumes or cancels; a replay that has ended stays as it is. */
   changeReplay(ref: { readonly tenant: string; readonly replayId: string }, wish: ReplayWish): Promise<void>;
 }

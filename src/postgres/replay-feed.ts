@@ -8,12 +8,14 @@ import { refValues } from './publishers';
 import type { Db } from './query';
 import { query } from './query';
 import { selectionSql } from './replay-selection';
-import { withdrawCopies } from './replay-withdraw';
+import { failOrphans, withdrawCopies } from './replay-withdraw';
 import type { ReplayRow } from './replays';
 import { IN_LANE, lockReplays, readReplay, replayStatus } from './replays';
 
 /** Events looked at in one visit: a filter that fits few of five million must not run into the statement time-out. */
 const SCAN = 50_000;
+/** Visits in a row that moved nothing before copies without an event are looked for: 40 ms for a full lane. */
+const ORPHANS_AFTER = 4;
 /** A workflow that does not come back within this is lost, and the sweep starts it again. */
 const VISIT_SECONDS = 60;
 
@@ -32,9 +34,9 @@ export interface Fed {
 
 /**
  * One visit of a replay's workflow: makes the next copies, as many as rate and lane allow, or takes back what a paused or
- * cancelled replay has left in the lane. All that it knows is in Postgres, so it may run twice, or again after a reset.
+ * cancelled replay has left in the lane. `idle` says how many visits before moved nothing. All that it knows is in Postgres, so it may run twice, or again after a reset.
  */
-export async function feedReplay(pool: Pool, tenant: string, replayId: string): Promise<Fed> {
+export async function feedReplay(pool: Pool, tenant: string, replayId: string, idle = 0): Promise<Fed> {
   return withTransaction(pool, async (client) => {
     const known = await readReplay(client, tenant, replayId);
     if (known === null) return { replay: null, made: 0, wake: false, more: false, waitMs: 0 };
@@ -45,6 +47,7 @@ export async function feedReplay(pool: Pool, tenant: string, replayId: string): 
       if (row.pending > 0 && row.state !== 'done') await withdrawCopies(client, row);
       return { ...(await endVisit(client, row)), made: 0, wake: false, more: false, waitMs: 0 };
     }
+    if (row.pending > 0 && idle >= ORPHANS_AFTER) await failOrphans(client, row);
     return feedRunning(client, row);
   });
 }

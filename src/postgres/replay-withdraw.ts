@@ -37,3 +37,24 @@ export async function withdrawCopies(db: Db, row: ReplayRow): Promise<void> {
     [...refValues(row), row.replayId],
   );
 }
+
+/**
+ * Fails copies whose event is not stored any more: retention deleted it while its copy was being made. No claim ever finds such
+ * a copy, so without this the replay would never end.
+ */
+export async function failOrphans(db: Db, row: ReplayRow): Promise<void> {
+  await query(
+    db,
+    `with gone as (
+       update outbox.replay_events r
+       set status = 'failed', failed_at = clock_timestamp(), error_code = 'EVENT_PURGED',
+           error_reason = 'The event was deleted before its copy was sent. Nothing can be done for this one.'
+       where r.tenant_id = $1 and r.destination = $2 and r.shard = $3 and r.status = 'pending' and r.replay_id = $4
+         and not exists (select from outbox.events e where e.tenant_id = $1 and e.event_id = r.event_id)
+       returning 1
+     )
+     update outbox.replays s set failed = s.failed + g.n from (select count(*) as n from gone) g
+     where s.tenant_id = $1 and s.replay_id = $4 and g.n > 0`,
+    [...refValues(row), row.replayId],
+  );
+}

@@ -65,7 +65,7 @@ export async function replay(input: ReplayInput): Promise<ReplayStatus | null> {
       if (box.view.wanted === wanted) box.view = { ...box.view, wanted: null };
     }
     const before = box.view.status;
-    const visit = await local.visitReplay({ tenant, replayId });
+    const visit = await local.visitReplay({ tenant, replayId }, idle);
     box.view = { ...box.view, status: visit.replay };
     setCurrentDetails(describeReplay(box.view));
     if (hasEnded(visit.replay)) {

@@ -5,6 +5,7 @@ import { countByStatus, getEvent } from '../../../src/postgres/events';
 import { readPublisher, takeOver } from '../../../src/postgres/publishers';
 import { batchMembers, copyIdsOf, selectCopies } from '../../../src/postgres/replay-claims';
 import { setReplayState } from '../../../src/postgres/replay-control';
+import { feedReplay } from '../../../src/postgres/replay-feed';
 import { replayStatus } from '../../../src/postgres/replays';
 import { settleBatch } from '../../../src/postgres/settle';
 import { sweep } from '../../../src/postgres/sweep';
@@ -215,6 +216,38 @@ describe('replay through the drain', () => {
     expect(await rig.drain(rig.worker('w2'))).toMatchObject({ end: 'empty', published: 2, parked: 1, failure: null });
     expect(await feedAll(rig, 'acme')).toMatchObject({ state: 'done', published: 2, failed: 1 });
     expect(await countByStatus(rig.db.pool, 'acme')).toMatchObject({ published: 3, failed: 0 });
+  });
+
+  it('a held key holds no copies, and a copy that is parked holds no key', async () => {
+    const ids = await rig.store('acme', 4, () => ({ key: 'k' }));
+    await rig.drain(rig.worker('w1'), { events: 2 });
+    await rig.db.pool.query(
+      `update outbox.events set status = 'failed', failed_at = now(), error_code = 'EVENT_REFUSED' where event_id = $1`,
+      [ids[2]],
+    );
+    expect(await rig.drain(rig.worker('w2'))).toMatchObject({ published: 0 });
+    expect(await readPublisher(rig.db.pool, REF)).toMatchObject({ state: 'held' });
+    await rig.db.pool.query(`update outbox.events set topic = 'forbidden-here' where event_id = $1`, [ids[0]]);
+    await replayOf(rig, 'acme', { eventIds: ids.slice(0, 2) });
+    await feedAll(rig, 'acme');
+    expect(await sweep(rig.db.pool, 10)).toEqual([REF]);
+    expect(await rig.drain(rig.worker('w3'))).toMatchObject({ end: 'empty', published: 1, parked: 1 });
+    await replayOf(rig, 'acme', { replayId: 'retry', filter: { status: 'failed' } });
+    expect(await feedAll(rig, 'acme', 'retry')).toMatchObject({ state: 'done', retried: 1 });
+    expect(await rig.drain(rig.worker('w4'))).toMatchObject({ published: 2 });
+    expect(await countByStatus(rig.db.pool, 'acme')).toMatchObject({ published: 4, failed: 0 });
+  });
+
+  it('a copy whose event retention has deleted fails, and the replay ends', async () => {
+    const ids = await rig.store('acme', 2);
+    await rig.drain(rig.worker('w1'));
+    await replayOf(rig, 'acme', { eventIds: ids });
+    await feedAll(rig, 'acme');
+    await rig.db.pool.query('delete from outbox.events where event_id = $1', [ids[0]]);
+    expect(await rig.drain(rig.worker('w2'), { events: 1 })).toMatchObject({ published: 1 });
+    expect(await feedAll(rig, 'acme')).toMatchObject({ state: 'running', pending: 1 });
+    const { replay } = await feedReplay(rig.db.pool, 'acme', 'again', 10);
+    expect(replay).toMatchObject({ state: 'done', published: 1, failed: 1 });
   });
 
   it('the sweep finds a publisher that has nothing but copies', async () => {
