@@ -25,9 +25,6 @@ export type Rules = Readonly<Record<Rule, boolean>>;
 
 export const RULE_NAMES = Object.keys(RULES) as Rule[];
 
-/** Rules that this model showed to be needed and that src/ does not follow yet; docs/model.md tells what that can cause. */
-export const MISSING_IN_CODE: readonly Rule[] = ['clockAfterLedger', 'serverFenced'];
-
 /** The whole protocol, or without some of its rules. */
 export function rulesWithout(...off: readonly Rule[]): Rules {
   return Object.fromEntries(RULE_NAMES.map((rule) => [rule, !off.includes(rule)])) as Record<Rule, boolean>;

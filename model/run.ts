@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { explore } from './explore';
 import { MUTATIONS, rowOf, showMutation } from './mutations';
-import { MISSING_IN_CODE, RULE_NAMES } from './rules';
+import { RULE_NAMES } from './rules';
 import type { Rule } from './rules';
 import { SCOPE_NAMES, scopeOf } from './scopes';
 import type { ScopeName } from './scopes';
@@ -11,7 +11,6 @@ const { values } = parseArgs({
   options: {
     scope: { type: 'string', multiple: true },
     without: { type: 'string', multiple: true },
-    'as-coded': { type: 'boolean', default: false },
     small: { type: 'boolean', default: false },
     depth: { type: 'string', default: '30' },
     states: { type: 'string', default: '1500000' },
@@ -49,8 +48,7 @@ function mutations(): void {
 
 function explorations(): void {
   const scopes: ScopeName[] = values.scope === undefined ? SCOPE_NAMES : chosen(values.scope, SCOPE_NAMES, 'scope');
-  const asked: Rule[] = chosen(values.without ?? [], RULE_NAMES, 'rule');
-  const off = values['as-coded'] ? [...MISSING_IN_CODE, ...asked] : asked;
+  const off: Rule[] = chosen(values.without ?? [], RULE_NAMES, 'rule');
   const limits = { depth: values.small ? 1_000 : Number(values.depth), states: Number(values.states), all: values.all };
   for (const name of scopes) {
     const result = explore(scopeOf(name, values.small ? 'small' : 'deep', off, values.harm), limits);

@@ -105,7 +105,7 @@ function decide(turn: Turn, open: readonly BatchRow[]): Settlement {
   const named = world.pg.batches.find((batch) => batch.seq === me.row?.settled);
   const read = me.row ?? { recorded: 0, settled: 0, settledAt: null };
   const settledAt = rules.expiryFromRecording ? (named?.recordedAt ?? read.settledAt) : read.settledAt;
-  const row = { ...read, settledAt, fence: me.fence };
+  const row = { ...read, settledAt };
   const batches = open.map(({ seq, batchId, recordedAt }) => ({ seq, batchId: `b${batchId}`, recordedAt }));
   if (me.ledger === null && !rules.missingLedgerHalts) {
     return { kind: 'proceed', settle: [], resend: batches[0] ?? null };

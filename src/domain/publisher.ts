@@ -8,7 +8,7 @@
  *   ledger       where Kafka itself says which batch was committed last
  *   drain        one activity run: settle what is unsettled, then claim, send and settle until the grant is used
  *   grant        how many events the workflow allows one drain
- *   fence        a number in the publisher's row, raised by every drain that takes over
+ *   fence        a number in the publisher's row, raised by every drain that takes over; good on the server that gave it only
  *   lane         `live` before `replay`
  */
 

@@ -5,7 +5,6 @@
 
 /** The publisher's row as far as the protocol reads it. */
 export interface PublisherRow {
-  readonly fence: number;
   /** seq of the last recorded batch. */
   readonly recorded: number;
   /** seq of the last settled batch. */

@@ -6,7 +6,7 @@ import type { PublisherRef } from '../domain/publisher';
 import { ASIDE_LANE, HELD_FROM, IS_HELD } from './hold-key';
 import type { Db } from './query';
 import { query, queryText } from './query';
-import { refColumns, refOf, refValues } from './publishers';
+import { fenceOf, fenced, readPublisher, refColumns, refOf, refValues } from './publishers';
 
 const columns = (
   headers: string,
@@ -49,6 +49,8 @@ export interface ClaimOptions {
   readonly onPoison?: OnPoison;
   /** How many pending events to look at, at least `limit`: more while many of them are held. */
   readonly window?: number;
+  /** Only under this fence, else FENCED: what is pending on another server may be published already where the fence is from. */
+  readonly fence?: string;
 }
 
 export interface Claim {
@@ -102,7 +104,7 @@ export async function selectPending(db: Db, ref: PublisherRef, options: ClaimOpt
        where e.held or (e.place <= $4 and (e.so_far <= $6::bigint or e.place = 1))
        ${ORDER}
      ) e on true
-     where p.tenant_id = $1 and p.destination = $2 and p.shard = $3`,
+     where p.tenant_id = $1 and p.destination = $2 and p.shard = $3 and ($9::text is null or ${fenceOf('p.fence')} = $9)`,
     [
       ...refValues(ref),
       options.limit,
@@ -110,10 +112,12 @@ export async function selectPending(db: Db, ref: PublisherRef, options: ClaimOpt
       options.maxBytes ?? Number.MAX_SAFE_INTEGER,
       options.onPoison ?? DEFAULT_ON_POISON,
       Math.max(options.limit, options.window ?? 0),
+      options.fence ?? null,
     ],
   );
   const first = rows[0];
   if (first === undefined) {
+    if (options.fence !== undefined) throw fenced(ref, options.fence, await readPublisher(db, ref));
     throw new OutboxError('INTERNAL', 'There is no row of this publisher. Take it over before selecting.', {
       details: refOf(ref),
     });

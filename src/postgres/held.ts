@@ -1,12 +1,13 @@
 import { OutboxError } from '../domain/errors';
 import type { PublisherRef } from '../domain/publisher';
 import type { Db } from './query';
-import { RUNNING_MS, fenced, readPublisher, refOf, refValues } from './publishers';
+import { HOLDS_FENCE, RUNNING_MS, fenced, readPublisher, refOf, refValues } from './publishers';
 
 /** Names a drain's right to write: every write below finds 0 rows under another fence and then throws FENCED. */
 export interface Held {
   readonly ref: PublisherRef;
-  readonly fence: number;
+  /** As `takeOver` returned it: number and server. */
+  readonly fence: string;
 }
 
 // Each write is one statement whose first step updates the publisher's row: it waits for that row's lock, compares the fence
@@ -14,7 +15,7 @@ export interface Held {
 // transaction of a drain ever stays open between two of its steps.
 export const RENEWED = `state_until = case when state = 'running'
   then clock_timestamp() + ${RUNNING_MS} * interval '1 ms' else state_until end, updated_at = clock_timestamp()`;
-export const MINE = 'tenant_id = $1 and destination = $2 and shard = $3 and fence = $4';
+export const MINE = `tenant_id = $1 and destination = $2 and shard = $3 and ${HOLDS_FENCE}`;
 
 /** $1 to $4 of every write of a drain. */
 export function heldValues(held: Held): unknown[] {

@@ -9,6 +9,8 @@ export type PublisherRowState = 'sleeping' | 'held' | 'waking' | 'running' | 'pa
 
 /** One row of outbox.publishers. Times are ms since epoch by the database's clock. */
 export interface PublisherRecord extends PublisherRow, PublisherRef {
+  /** As D0 returns it to the drain that takes over: see `fenceOf`. */
+  readonly fence: string;
   readonly revision: number;
   readonly state: PublisherRowState;
   /** When `state` stops keeping the sweep away; null = until something else changes it. */
@@ -28,10 +30,22 @@ export const RUNNING_MS = 30_000;
 export const WAKING_MS = 5_000;
 
 const MS = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`;
-const COLUMNS = `tenant_id as tenant, destination, shard::int, fence::float8, recorded::float8, settled::float8,
+const IS_REF = 'tenant_id = $1 and destination = $2 and shard = $3';
+
+/**
+ * A fence as drains hold it: the number in the row, and which server and table it was read from. One value, so that no
+ * comparison can forget the second half. The number alone is given again by a database that lost the last commits, after a
+ * fail-over or from an older copy: what a drain remembers would then match the row by chance. A server that was restarted or
+ * promoted has another start time; a database or table that was restored beside or in place of the old one has another file. A
+ * system identifier is the same on a standby, the timeline needs privileges, and both say nothing of a restored table.
+ */
+export const fenceOf = (number: string): string =>
+  `concat(${number}, '@', extract(epoch from pg_postmaster_start_time()), '/', pg_relation_filepath('outbox.publishers'))`;
+
+const COLUMNS = `tenant_id as tenant, destination, shard::int, ${fenceOf('fence')} as fence, recorded::float8, settled::float8,
   ${MS('settled_at')} as "settledAt", revision::float8, state, ${MS('state_until')} as "stateUntil",
   drained_by as "drainedBy", limits, paused, halted, ${MS('clock_timestamp()')} as now`;
-const IS_REF = 'tenant_id = $1 and destination = $2 and shard = $3';
+export const HOLDS_FENCE = `${fenceOf('fence')} = $4`;
 
 /** The three parameters that name a publisher, always $1 to $3. */
 export function refValues(ref: PublisherRef): [string, string, number] {
@@ -46,7 +60,7 @@ export async function takeOver(
   db: Db,
   ref: PublisherRef,
   worker: string,
-  from: number | null = null,
+  from: string | null = null,
 ): Promise<PublisherRecord> {
   const [row] = await query<PublisherRecord>(
     db,
@@ -55,7 +69,7 @@ export async function takeOver(
      on conflict (tenant_id, destination, shard) do update
        set fence = p.fence + 1, state = 'running', state_until = excluded.state_until, drained_by = excluded.drained_by,
            updated_at = clock_timestamp()
-       where $6::bigint is null or p.fence = $6
+       where $6::text is null or ${fenceOf('p.fence')} = $6
      returning ${COLUMNS}`,
     [...refValues(ref), worker, RUNNING_MS, from],
   );
@@ -75,16 +89,16 @@ export async function readPublisher(db: Db, ref: PublisherRef): Promise<Publishe
 }
 
 /** Throws FENCED unless the row's fence is still `fence`. */
-export async function checkFence(db: Db, ref: PublisherRef, fence: number): Promise<PublisherRecord> {
+export async function checkFence(db: Db, ref: PublisherRef, fence: string): Promise<PublisherRecord> {
   const row = await readPublisher(db, ref);
   if (row === null || row.fence !== fence) throw fenced(ref, fence, row);
   return row;
 }
 
 /** Says that the drain still lives (while it lingers). False when fenced. */
-export async function keepRunning(db: Db, ref: PublisherRef, fence: number): Promise<boolean> {
+export async function keepRunning(db: Db, ref: PublisherRef, fence: string): Promise<boolean> {
   return (
-    (await setState(db, ref, 'running', `clock_timestamp() + ${RUNNING_MS} * interval '1 ms'`, 'fence = $4', [fence])) >
+    (await setState(db, ref, 'running', `clock_timestamp() + ${RUNNING_MS} * interval '1 ms'`, HOLDS_FENCE, [fence])) >
     0
   );
 }
@@ -94,11 +108,11 @@ export async function keepRunning(db: Db, ref: PublisherRef, fence: number): Pro
  * committed between the last look and this write notified nobody, so the caller looks once more (`pendingExists`) after it, and
  * so it does if the revision is not that of its last selection: an operator may have released a key.
  */
-export async function fallAsleep(db: Db, ref: PublisherRef, fence: number): Promise<{ revision: number } | null> {
+export async function fallAsleep(db: Db, ref: PublisherRef, fence: string): Promise<{ revision: number } | null> {
   const rows = await query<{ revision: number }>(
     db,
     `update outbox.publishers set state = ${ASLEEP}, state_until = null, updated_at = clock_timestamp()
-     where ${IS_REF} and fence = $4 returning revision::float8`,
+     where ${IS_REF} and ${HOLDS_FENCE} returning revision::float8`,
     [...refValues(ref), fence],
   );
   return rows[0] ?? null;
@@ -142,8 +156,12 @@ export function refColumns(refs: readonly PublisherRef[]): [string[], string[], 
 }
 
 /** The error of a write that found another fence. */
-export function fenced(ref: PublisherRef, fence: number, row: PublisherRecord | null): OutboxError {
-  return new OutboxError('FENCED', 'Another drain took this publisher over. Stop; the other one goes on.', {
+export function fenced(ref: PublisherRef, fence: string, row: PublisherRecord | null): OutboxError {
+  const sameNumber = row !== null && row.fence.split('@')[0] === fence.split('@')[0];
+  const why = sameNumber
+    ? 'The publisher was taken over on another server: Postgres was restarted, promoted or restored. Stop, and take over anew.'
+    : 'Another drain took this publisher over. Stop; the other one goes on.';
+  return new OutboxError('FENCED', why, {
     details: { ...refOf(ref), fence, found: row?.fence ?? null, drainedBy: row?.drainedBy ?? null },
   });
 }

@@ -10,7 +10,8 @@ export interface Hold {
 }
 
 export interface CleanState {
-  readonly fence: number;
+  /** As D0 returned it: number and server. */
+  readonly fence: string;
   readonly recorded: number;
   readonly settled: number;
 }

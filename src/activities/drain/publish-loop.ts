@@ -89,6 +89,8 @@ export class PublishLoop {
 
   private async claim(ahead: boolean): Promise<Selection> {
     const { progress } = this;
+    if (this.hold.clean === null)
+      throw new OutboxError('INTERNAL', 'claiming without a clean session; report this as a defect');
     const { events: most, bytes } = progress.batchLimit;
     const claim = await selectMembers(this.deps, this.hold, {
       limit: Math.max(1, Math.min(progress.remaining, most)),
@@ -96,6 +98,7 @@ export class PublishLoop {
       excludeTopics: [...progress.blocked.keys()],
       onPoison: progress.onPoison,
       window: this.waiting.window,
+      fence: this.hold.clean.fence,
     });
     return { ...claim, ahead };
   }
@@ -159,7 +162,7 @@ export class PublishLoop {
 
   private async settle(
     batch: OutgoingBatch,
-    fence: number,
+    fence: string,
     placements: Awaited<ReturnType<Hold['session']['publish']>>,
   ): Promise<void> {
     await failpoint('before_settle');

@@ -122,7 +122,7 @@ async function settleAndPublish(
 }
 
 /** If even the take-over fails, the first error is the one that explains what happened. */
-async function takeOverOrGiveUp(deps: DrainDeps, hold: Hold, fence: number, first: unknown): Promise<TakeOver> {
+async function takeOverOrGiveUp(deps: DrainDeps, hold: Hold, fence: string, first: unknown): Promise<TakeOver> {
   try {
     return await takeOverPublisher(deps, hold, fence);
   } catch (second) {

@@ -12,8 +12,8 @@ import type { Hold } from './hold';
 
 /** What D0–D2 left: nothing, one batch that Kafka surely did not commit, or a contradiction that only people can solve. */
 export type TakeOver =
-  | { readonly kind: 'clean'; readonly fence: number; readonly published: number }
-  | { readonly kind: 'resend'; readonly fence: number; readonly batch: RecordedBatch; readonly published: number }
+  | { readonly kind: 'clean'; readonly fence: string; readonly published: number }
+  | { readonly kind: 'resend'; readonly fence: string; readonly batch: RecordedBatch; readonly published: number }
   | { readonly kind: 'halted'; readonly explanation: string };
 
 /**
@@ -22,7 +22,7 @@ export type TakeOver =
  * `from` is the fence that this drain held before a doubt; null at its start, when it may take over from anybody.
  * Rejects with an OutboxError: FENCED when a newer drain raised the fence meanwhile, KAFKA_* or POSTGRES_* otherwise.
  */
-export async function takeOverPublisher(deps: DrainDeps, hold: Hold, from: number | null): Promise<TakeOver> {
+export async function takeOverPublisher(deps: DrainDeps, hold: Hold, from: string | null): Promise<TakeOver> {
   const { ref } = hold;
   hold.clean = null;
   await failpoint('before_fence');
@@ -36,9 +36,12 @@ export async function takeOverPublisher(deps: DrainDeps, hold: Hold, from: numbe
   await failpoint('after_init_producer');
 
   // Without this check the older of two racing drains could own the newer epoch, and both would send.
-  const { now } = await checkFence(deps.pool, ref, row.fence);
+  await checkFence(deps.pool, ref, row.fence);
   const ledger = await hold.session.readLedger();
   await failpoint('after_ledger_read');
+  // The clock that judges the ledger's age is read after it: a drain frozen in between for longer than the broker keeps
+  // offsets would find an expired ledger, think it young, and send a committed batch again.
+  const { now } = await checkFence(deps.pool, ref, row.fence);
 
   const unsettled = await unsettledBatches(deps.pool, ref);
   const last = await readBatch(deps.pool, ref, row.settled);
@@ -80,7 +83,7 @@ export async function takeOverPublisher(deps: DrainDeps, hold: Hold, from: numbe
 async function settleCommitted(
   deps: DrainDeps,
   hold: Hold,
-  fence: number,
+  fence: string,
   batch: RecordedBatch,
   ledger: Awaited<ReturnType<Hold['session']['readLedger']>>,
 ): Promise<number> {

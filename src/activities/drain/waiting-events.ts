@@ -52,7 +52,7 @@ export class WaitingEvents {
     return setAside(this.deps.pool, { ...this.right(), revision }, heldIds);
   }
 
-  private right(): { ref: Hold['ref']; fence: number } {
+  private right(): { ref: Hold['ref']; fence: string } {
     const { ref, clean } = this.hold;
     if (clean === null) throw new OutboxError('INTERNAL', 'no clean session to write under; report this as a defect');
     return { ref, fence: clean.fence };

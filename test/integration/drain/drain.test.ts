@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
+import { SessionCache } from '../../../src/activities/drain/session-cache';
 import { recordBatch, unsettledBatches } from '../../../src/postgres/batches';
 import { settleBatch } from '../../../src/postgres/settle';
 import { countByStatus, getEvent } from '../../../src/postgres/events';
 import { readPublisher, takeOver } from '../../../src/postgres/publishers';
 import { eventsByIds } from '../../../src/postgres/claims';
+import { ledgerGroup } from '../../../src/domain/publisher';
+import { readInstallId } from '../../../src/postgres/tenants';
+import type { Sink } from '../../../src/sinks/sink';
 import { createDrainRig, readTopic } from '../../support/drain';
 import type { DrainRig } from '../../support/drain';
 import { testServers } from '../../support/stack';
@@ -110,6 +114,32 @@ describe('drain', () => {
     });
   });
 
+  it('judges a missing ledger by a clock read after it, though it was frozen before it read', async () => {
+    const ids = await rig.store('acme', 4);
+    const row = await takeOver(rig.db.pool, REF, 'dead worker');
+    const batch = { batchId: randomUUID(), seq: 1 };
+    const session = rig.sink.open(REF);
+    await session.takeOver();
+    const { fence, revision } = row;
+    await recordBatch(rig.db.pool, { ref: REF, fence, revision, ...batch, grantId: 'g', eventIds: ids, bytes: 1 });
+    const events = await eventsByIds(rig.db.pool, 'acme', ids);
+    await session.publish({ ...batch, events }, { deadlineMs: 8_000 });
+    await session.discard();
+
+    const group = ledgerGroup(await readInstallId(rig.db.pool), REF);
+    // A broker that keeps offsets for two seconds, and a drain that is frozen for longer between its fence and its read.
+    const sink = reading(rig.sink, 2_000, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 2_100));
+      const admin = new Kafka({ brokers: testServers().kafkaBrokers, logLevel: logLevel.NOTHING }).admin();
+      await admin.connect();
+      await admin.deleteGroups([group]);
+      await admin.disconnect();
+    });
+    const outcome = await rig.drain(rig.worker('w2', { sink, sessions: new SessionCache(sink, 8) }));
+    expect(outcome).toMatchObject({ end: 'halted', published: 0, failure: { code: 'LEDGER_MISMATCH' } });
+    expect(await readTopic(rig.topic, 4)).toHaveLength(4);
+  });
+
   it('a fenced drain can write nothing: not record, not settle', async () => {
     const ids = await rig.store('acme', 3);
     const old = await takeOver(rig.db.pool, REF, 'zombie');
@@ -147,7 +177,7 @@ describe('drain', () => {
 
   it('reuses a clean session, and takes over again when another worker drained in between', async () => {
     const [a, b] = [rig.worker('w1'), rig.worker('w2')];
-    const fenceOf = async (): Promise<number> => (await readPublisher(rig.db.pool, REF))?.fence ?? -1;
+    const fenceOf = async (): Promise<number> => Number((await readPublisher(rig.db.pool, REF))?.fence.split('@')[0]);
     await rig.store('acme', 3);
     await rig.drain(a);
     const first = await fenceOf();
@@ -235,3 +265,25 @@ describe('drain', () => {
     expect(await readTopic(rig.topic, 4)).toHaveLength(4);
   });
 });
+
+/** The sink with another retention, whose sessions do something before they read the ledger. */
+function reading(sink: Sink, retentionMs: number, before: () => Promise<void>): Sink {
+  return {
+    ...sink,
+    ledgerRetentionMs: () => Promise.resolve(retentionMs),
+    open: (ref) => {
+      const session = sink.open(ref);
+      return {
+        takeOver: () => session.takeOver(),
+        readLedger: async () => {
+          await before();
+          return session.readLedger();
+        },
+        preflight: (events) => session.preflight(events),
+        publish: (batch, options) => session.publish(batch, options),
+        locate: (batch, entry) => session.locate(batch, entry),
+        discard: () => session.discard(),
+      };
+    },
+  };
+}

@@ -32,7 +32,7 @@ async function recordNext(limit: number) {
   return recordMore(fence, recorded + 1, limit);
 }
 
-async function recordMore(fence: number, seq: number, limit: number) {
+async function recordMore(fence: string, seq: number, limit: number) {
   const { revision, events } = await selectPending(db(), ref(), { limit });
   const batch = { ref: ref(), fence, seq, revision, batchId: randomUUID(), grantId: 'g', bytes: 2 * events.length };
   const eventIds = events.map((event) => event.id);

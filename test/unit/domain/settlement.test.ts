@@ -7,7 +7,6 @@ const NOW = 1_800_000_000_000;
 
 function row(settled: number, recorded: number, settledAt: number | null = NOW - 1_000): PublisherRow {
   return {
-    fence: 1,
     recorded,
     settled,
     settledAt: settled === 0 ? null : settledAt,
