@@ -27,7 +27,7 @@ describe('replay through the drain', () => {
   const status = () => replayStatus(rig.db.pool, 'acme', 'again');
 
   /** As a worker that died in the middle: the copies are recorded in a batch of their own. */
-  async function recorded(): Promise<{ seq: number; batchId: string; fence: number }> {
+  async function recorded(): Promise<{ seq: number; batchId: string; fence: string }> {
     const row = await takeOver(rig.db.pool, REF, 'dead worker');
     const copies = await selectCopies(rig.db.pool, REF, { limit: 100, maxBytes: 1_000_000, excludeTopics: [] });
     const batchId = randomUUID();
