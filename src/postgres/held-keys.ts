@@ -43,7 +43,7 @@ export async function heldKeys(
        select count(*)::int as waiting from (
          select from outbox.events e
          where e.tenant_id = k.tenant_id and e.destination = k.destination and e.shard = k.shard and e.status = 'pending'
-           and e.lane = ${ASIDE_LANE} and e.ordering_key = k.ordering_key limit ${MOST_COUNTED + 1}) some) w
+           and e.lane = ${ASIDE_LANE} and e.ordering_key = k.ordering_key limit ${MOST_COUNTED + 1}) counted) w
      order by k.tenant_id, k.destination, k.shard, k.ordering_key`,
     [tenant, after?.tenant ?? null, after?.destination ?? null, after?.shard ?? null, after?.key ?? null, limit + 1],
   );

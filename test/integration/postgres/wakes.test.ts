@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listenForWakes } from '../../../src/postgres/notify';
 import { insertMany } from '../../../src/postgres/enqueue';
-import { fallAsleep, setPublisherState, takeOver, wakePublishers } from '../../../src/postgres/publishers';
+import {
+  fallAsleep,
+  readPublisher,
+  setPublisherState,
+  takeOver,
+  wakePublishers,
+} from '../../../src/postgres/publishers';
 import type { PublisherRowState } from '../../../src/postgres/publishers';
 import { releaseAdvisoryLock, sweep, tryAdvisoryLock } from '../../../src/postgres/sweep';
 import { createTestDatabase } from '../../support/database';
@@ -41,6 +47,7 @@ describe('wakePublishers', () => {
   });
 
   it.each<[PublisherRowState, number | null, boolean]>([
+    ['held', null, true],
     ['running', -1, true],
     ['waking', -1, true],
     ['running', 60_000, false],
@@ -66,6 +73,7 @@ describe('the sweep', () => {
 
   it.each<[PublisherRowState, number | null, boolean]>([
     ['sleeping', null, true],
+    ['held', null, true],
     ['running', -1, true],
     ['running', 60_000, false],
     ['waking', 60_000, false],
@@ -81,6 +89,22 @@ describe('the sweep', () => {
     await setPublisherState(db(), kafkaOf('a'), state, until === null ? null : Date.now() + until);
     await sleep(2);
     expect(await sweep(db(), 10)).toHaveLength(swept ? 1 : 0);
+  });
+
+  it('leaves a held publisher alone until something else is pending, and finds every other one that has only waiting events', async () => {
+    await enqueueSome(db(), 'a', 2);
+    await database.pool.query('update outbox.events set lane = 2');
+    const { fence } = await takeOver(db(), kafkaOf('a'), 'w');
+    await fallAsleep(db(), kafkaOf('a'), fence);
+    expect((await readPublisher(db(), kafkaOf('a')))?.state).toBe('held');
+    expect(await sweep(db(), 10)).toEqual([]);
+    await setPublisherState(db(), kafkaOf('a'), 'running', Date.now() - 1);
+    await sleep(2);
+    expect(await sweep(db(), 10)).toEqual([kafkaOf('a')]);
+    await fallAsleep(db(), kafkaOf('a'), fence);
+    await database.pool.query('update outbox.publishers set swept_at = null');
+    await enqueueSome(db(), 'a', 1);
+    expect(await sweep(db(), 10)).toEqual([kafkaOf('a')]);
   });
 
   it('backs off from a publisher that it woke in vain', async () => {
@@ -152,6 +176,14 @@ describe('notifications', () => {
     await until(() => woken.length > 0);
     await sleep(50);
     expect(woken).toEqual(['a']);
+  });
+
+  it('come for a held publisher too', async () => {
+    await takeOver(db(), kafkaOf('b'), 'w');
+    await setPublisherState(db(), kafkaOf('b'), 'held', null);
+    await sqlEnqueue('b');
+    await until(() => woken.length > 0);
+    expect(woken).toEqual(['b']);
   });
 
   it('do not come from a rollback, while the publisher runs, nor for inserts of the API', async () => {

@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import { recordBatch } from '../../../src/postgres/batches';
+import { selectPending } from '../../../src/postgres/claims';
+import { countByStatus, getEvent } from '../../../src/postgres/events';
+import { heldKeys } from '../../../src/postgres/held-keys';
+import { releaseKey, retryEvents, skipEvents } from '../../../src/postgres/operator-actions';
+import { parkEvents } from '../../../src/postgres/parking';
+import { readPublisher, takeOver } from '../../../src/postgres/publishers';
+import { settleBatch } from '../../../src/postgres/settle';
+import { undelivered } from '../../../src/postgres/undelivered';
+import { createTestDatabase } from '../../support/database';
+import type { TestDatabase } from '../../support/database';
+import { enqueueSome, kafkaOf, someEvent } from '../../support/events';
+import { insertMany } from '../../../src/postgres/enqueue';
+
+let database: TestDatabase;
+let tenant: string;
+let count = 0;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  tenant = `t${++count}`;
+  await database.pool.query('insert into outbox.tenants (tenant_id) values ($1)', [tenant]);
+});
+
+const db = () => database.pool;
+const ref = () => kafkaOf(tenant);
+const refusals = (...codes: [string | undefined, string][]) => codes.map(([eventId, code]) => ({ eventId, code }));
+
+async function record(fence: number, seq: number, limit: number) {
+  const { revision, events } = await selectPending(db(), ref(), { limit });
+  const eventIds = events.map(({ id }) => id);
+  const batch = { ref: ref(), fence, seq, revision, batchId: randomUUID(), grantId: 'g', bytes: 1, eventIds };
+  await recordBatch(db(), batch);
+  return batch;
+}
+
+async function park(fence: number, ...ids: string[]) {
+  const parked = ids.map((eventId) => ({ eventId, code: 'EVENT_TOO_LARGE', reason: 'too large' }));
+  return parkEvents(db(), { ref: ref(), fence, parked });
+}
+
+describe('operator actions', () => {
+  it('refuse every event of an unsettled batch, and what they cannot do, each with its code', async () => {
+    const [a, b, c, d, e] = (await enqueueSome(db(), tenant, 5)) as [string, string, string, string, string];
+    const { fence } = await takeOver(db(), ref(), 'w');
+    const first = await record(fence, 1, 1);
+    await settleBatch(db(), { ...first, placements: null });
+    await record(fence, 2, 2);
+    await park(fence, d);
+    const unknown = '999999999999';
+    expect(await skipEvents(db(), tenant, [a, b, c, d, e, unknown, 'x'], 'why')).toEqual({
+      changed: [d, e],
+      refused: refusals(
+        [a, 'already_published'],
+        [b, 'in_flight'],
+        [c, 'in_flight'],
+        [unknown, 'not_found'],
+        ['x', 'not_found'],
+      ),
+      wake: [ref()],
+    });
+    expect(await retryEvents(db(), tenant, [a, b, d])).toEqual({
+      changed: [],
+      refused: refusals([a, 'not_failed'], [b, 'in_flight'], [d, 'not_failed']),
+      wake: [],
+    });
+    expect((await skipEvents(db(), tenant, [d], 'again')).refused).toEqual(refusals([d, 'already_skipped']));
+    expect(await countByStatus(db(), tenant)).toEqual({ pending: 2, published: 1, failed: 0, skipped: 2 });
+    expect(await getEvent(db(), tenant, e)).toMatchObject({
+      error: { code: 'SKIPPED', reason: 'Skipped by an operator: why.' },
+    });
+    expect(await getEvent(db(), tenant, d)).toMatchObject({
+      error: { code: 'EVENT_TOO_LARGE', reason: 'Skipped by an operator: why. Before: too large' },
+    });
+  });
+
+  it("never touch another tenant's events", async () => {
+    const [other] = (await enqueueSome(db(), tenant, 1)) as [string];
+    await database.pool.query('insert into outbox.tenants (tenant_id) values ($1)', [`${tenant}-x`]);
+    expect((await skipEvents(db(), `${tenant}-x`, [other], 'why')).refused).toEqual(refusals([other, 'not_found']));
+    expect(await countByStatus(db(), tenant)).toMatchObject({ pending: 1, skipped: 0 });
+  });
+
+  it('what a drain selected before an action cannot be recorded after it', async () => {
+    const [a] = (await enqueueSome(db(), tenant, 2)) as [string];
+    const { fence } = await takeOver(db(), ref(), 'w');
+    const { revision, events } = await selectPending(db(), ref(), { limit: 2 });
+    await skipEvents(db(), tenant, [a], 'why');
+    const eventIds = events.map(({ id }) => id);
+    const batch = { ref: ref(), fence, seq: 1, revision, batchId: randomUUID(), grantId: 'g', bytes: 1, eventIds };
+    await expect(recordBatch(db(), batch)).rejects.toMatchObject({ code: 'REVISION_CHANGED' });
+  });
+
+  it('an action that waits for a drain sees what the drain recorded', async () => {
+    const [a] = (await enqueueSome(db(), tenant, 1)) as [string];
+    const { fence } = await takeOver(db(), ref(), 'w');
+    const { revision } = await selectPending(db(), ref(), { limit: 1 });
+    const client = await database.pool.connect();
+    await client.query('begin');
+    const batch = { ref: ref(), fence, seq: 1, revision, batchId: randomUUID(), grantId: 'g', bytes: 1, eventIds: [a] };
+    await recordBatch(client, batch);
+    const skipped = skipEvents(db(), tenant, [a], 'why');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await client.query('commit');
+    client.release();
+    expect((await skipped).refused).toEqual(refusals([a, 'in_flight']));
+  });
+
+  it('the row that says who did it is written with the change, or neither is', async () => {
+    const [a] = (await enqueueSome(db(), tenant, 1)) as [string];
+    const fails = () => Promise.reject(new Error('no audit, no change'));
+    await expect(skipEvents(db(), tenant, [a], 'why', fails)).rejects.toThrow('no audit');
+    expect(await countByStatus(db(), tenant)).toMatchObject({ pending: 1, skipped: 0 });
+  });
+
+  it('a retried event keeps its lane and the count of refusals', async () => {
+    const [a, b] = (await enqueueSome(db(), tenant, 2)) as [string, string];
+    const { fence } = await takeOver(db(), ref(), 'w');
+    await database.pool.query('update outbox.events set lane = 1 where event_id = $1', [a]);
+    await park(fence, a, b);
+    await retryEvents(db(), tenant, [a, b]);
+    const { events } = await selectPending(db(), ref(), { limit: 2 });
+    expect(events.map(({ id, lane, attempts }) => [id, lane, attempts])).toEqual([
+      [b, 'live', 1],
+      [a, 'replay', 1],
+    ]);
+  });
+
+  it('wakes of a held publisher cannot be lost: it counts as sleeping afterwards', async () => {
+    const [a] = (await enqueueSome(db(), tenant, 1)) as [string];
+    const { fence } = await takeOver(db(), ref(), 'w');
+    await park(fence, a);
+    await database.pool.query(`update outbox.publishers set state = 'held' where tenant_id = $1`, [tenant]);
+    await retryEvents(db(), tenant, [a]);
+    expect(await readPublisher(db(), ref())).toMatchObject({ state: 'sleeping' });
+  });
+
+  it('lists held keys in pages, and releases one', async () => {
+    const results = await insertMany(
+      db(),
+      ['a', 'a', 'b', 'c'].map((key) => someEvent(tenant, { key })),
+    );
+    const ids = results.map(({ id }) => id ?? '') as [string, string, string, string];
+    const { fence } = await takeOver(db(), ref(), 'w');
+    await park(fence, ids[0], ids[2], ids[3]);
+    const page = await heldKeys(db(), { tenant, limit: 2 });
+    expect(page).toMatchObject({ keys: [{ key: 'a', parkedEventId: ids[0] }, { key: 'b' }], next: { key: 'b' } });
+    expect(await heldKeys(db(), { tenant, limit: 2, after: page.next })).toMatchObject({
+      keys: [{ key: 'c' }],
+      next: null,
+    });
+    expect(await releaseKey(db(), tenant, 'a', { action: 'skip', why: 'x' })).toMatchObject({ changed: [ids[0]] });
+    expect((await heldKeys(db(), { tenant })).keys.map(({ key }) => key)).toEqual(['b', 'c']);
+    await database.pool.query(`update outbox.publishers set limits = '{"onPoison": "skip"}' where tenant_id = $1`, [
+      tenant,
+    ]);
+    expect((await heldKeys(db(), { tenant })).keys).toEqual([]);
+  });
+
+  it('tells what is not published, and why', async () => {
+    const [a] = (await enqueueSome(db(), tenant, 3)) as [string];
+    const { fence } = await takeOver(db(), ref(), 'w');
+    await park(fence, a);
+    const reasons = async () => (await undelivered(db(), tenant))[0]?.reasons;
+    expect(await reasons()).toMatchObject([
+      { reason: 'failed', errorCode: 'EVENT_TOO_LARGE', topic: 'orders', count: 1, exact: true },
+      { reason: 'pending', errorCode: null, topic: 'orders', count: 2, exact: true },
+    ]);
+    await database.pool.query(`update outbox.publishers set state = 'paused' where tenant_id = $1`, [tenant]);
+    expect(await reasons()).toMatchObject([{ reason: 'failed' }, { reason: 'paused', count: 2 }]);
+  });
+});
