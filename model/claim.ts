@@ -1,5 +1,5 @@
 import { contradicted, doubt, finish, names } from './endings';
-import { parkEvents, recordBatch, selectPending } from './postgres';
+import { parkEvents, recordBatch, selectPending, withoutHeld } from './postgres';
 import type { Turn } from './scope';
 import type { Batch, Item } from './batch';
 import type { Drain } from './drain-state';
@@ -49,7 +49,7 @@ function parks(turn: Turn, poison: Item | undefined): void {
   if (written === 'revision') turn.goto(`${what}: revision changed`, { step: 'claim', selection: null });
   else if (typeof written !== 'object') turn.become(`${what}: ${written}`, IDLE);
   else {
-    const left = items.slice(1);
+    const left = withoutHeld(world.pg, items, poison, turn.rules);
     const selection = { revision: written.pg.revision, items: left, ahead };
     const next: Partial<Drain> = left.length > 0 ? { selection } : { step: 'claim', selection: null };
     turn.goto(what, next, { ...written, ...turn.spent('shrinks') });

@@ -36,7 +36,7 @@ function writers(scope: Scope, world: World, add: Add): void {
     const version = (world.versions[index] ?? 0) + 1;
     const versions = world.versions.map((old, other) => (other === index ? version : old));
     add(`e${index + 1}${version > 1 ? `v${version}` : ''} is stored`, {
-      pg: changeRow(pg, index + 1, { status: 'pending', lane: 0, version, copy: 0, parked: false }),
+      pg: changeRow(pg, index + 1, { status: 'pending', lane: 0, version, copy: 0 }),
       versions,
     });
   }

@@ -3,7 +3,8 @@ import { violation } from './invariants';
 import { applied } from './kafka';
 import type { Scope } from './scope';
 import type { Fingerprints } from './fingerprint';
-import type { Budget, Kafka, World } from './world';
+import { isWaiting } from './postgres';
+import type { Budget, EventRow, Kafka, World } from './world';
 import { IDLE } from './drain-state';
 
 /** More than any healthy world of these sizes needs. */
@@ -48,11 +49,18 @@ function heal(scope: Scope, start: World): string | null {
     if (broken !== null) return `after healing: ${broken}`;
     const idle = world.drains[0].step === 'idle';
     if (world.halted !== null) return null;
-    if (idle && step > 0 && !world.pg.events.some((row) => row.status === 'pending')) return null;
+    if (idle && step > 0 && !world.pg.events.some((row, index) => isStuck(scope, world, row, index + 1))) return null;
     const [plain] = drainSteps(scope, world, 0);
     if (plain === undefined) break;
     world = plain.world;
   }
-  const stuck = world.pg.events.flatMap((row, index) => (row.status === 'pending' ? [`e${index + 1}`] : []));
+  const stuck = world.pg.events.flatMap((row, index) =>
+    isStuck(scope, world, row, index + 1) ? [`e${index + 1}`] : [],
+  );
   return `stuck: ${stuck.join(' ')} can never be published`;
+}
+
+/** What waits behind a parked event waits for an operator. */
+function isStuck(scope: Scope, { pg }: World, row: EventRow, id: number): boolean {
+  return row.status === 'pending' && !(scope.rules.holdKey && isWaiting(pg, id));
 }

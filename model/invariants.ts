@@ -50,7 +50,10 @@ function takenBack({ pg, kafka, lost }: World): string | null {
   return null;
 }
 
-/** Events of one key, the first committed before the second began: in this order, unless the first was parked or given up. */
+/**
+ * Events of one key, the first committed before the second began: in this order, unless the first was given up. Parking the first
+ * is no excuse: the second waits.
+ */
 function orderBreak(scope: Scope, { pg, kafka, lost }: World): string | null {
   if (lost.changes) return null;
   for (const [index, plan] of scope.events.entries()) {
@@ -59,7 +62,7 @@ function orderBreak(scope: Scope, { pg, kafka, lost }: World): string | null {
       return kafka.log.findIndex((item) => item.id === id && item.copy === 0);
     }) as [number, number];
     const before = pg.events[plan.after - 1];
-    const exempt = before === undefined || before.parked || before.status === 'skipped' || before.status === 'absent';
+    const exempt = before === undefined || before.status === 'skipped' || before.status === 'absent';
     if (!exempt && second >= 0 && (first < 0 || first > second)) {
       return `e${index + 1} is in the log before e${plan.after} of the same key`;
     }

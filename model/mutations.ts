@@ -45,6 +45,7 @@ export const MUTATIONS: readonly Mutation[] = [
   { off: ['noIdBound'], scope: 'races', looksFor: 'healed', steps: 13 },
   { off: ['revisionChecked'], scope: 'operators', looksFor: 'harm', steps: 9 },
   { off: ['settleOnce'], scope: 'operators', looksFor: 'harm', steps: 20 },
+  { off: ['holdKey'], scope: 'shrinks', looksFor: 'harm', steps: 11 },
   { off: ['operatorsRefuse'], scope: 'operators', looksFor: 'harm', steps: 9 },
 ];
 

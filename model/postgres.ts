@@ -23,13 +23,40 @@ export function itemOf(pg: Postgres, id: number): Item | null {
   return row === undefined || row.status === 'absent' ? null : { id, version: row.version, copy: row.copy };
 }
 
-/** claims.ts: pending, live lane first, then by id, without members of unsettled batches. */
+/** hold-key.ts: an event of the live lane behind a parked one of its key and lane. Where it is kept meanwhile is not modelled. */
+export function isWaiting(pg: Postgres, id: number): boolean {
+  const row = pg.events[id - 1];
+  if (row === undefined || row.key === null || row.lane !== 0 || row.status !== 'pending') return false;
+  return pg.events
+    .slice(0, id - 1)
+    .some((other) => other.key === row.key && other.lane === 0 && other.status === 'failed');
+}
+
+/** withoutHeld: what of these may go on while one of them is being parked. */
+export function withoutHeld(pg: Postgres, items: readonly Item[], poison: Item, rules: Rules): readonly Item[] {
+  const from = pg.events[poison.id - 1];
+  const waits = ({ id }: Item): boolean => {
+    const row = pg.events[id - 1];
+    return (
+      from !== undefined &&
+      from.lane === 0 &&
+      from.key !== null &&
+      row?.lane === 0 &&
+      row.key === from.key &&
+      id > poison.id
+    );
+  };
+  return items.filter((item) => item !== poison && !(rules.holdKey && waits(item)));
+}
+
+/** claims.ts: pending, live lane first, then by id, without members of unsettled batches and without what waits. */
 export function selectPending(pg: Postgres, limit: number, rules: Rules): readonly Item[] {
   const found: { item: Item; lane: number }[] = [];
   for (const [index, row] of pg.events.entries()) {
     const id = index + 1;
     if (row.status !== 'pending') continue;
     if (rules.excludeMembers && inUnsettled(pg, id)) continue;
+    if (rules.holdKey && isWaiting(pg, id)) continue;
     if (!rules.noIdBound && id <= pg.bound) continue;
     found.push({ item: { id, version: row.version, copy: row.copy }, lane: row.lane });
   }
@@ -128,7 +155,7 @@ function setStatus(pg: Postgres, items: readonly Item[], status: Status, only?: 
   for (const { id } of items) {
     const row = result.events[id - 1];
     if (row === undefined || row.status === 'absent' || (only !== undefined && row.status !== only)) continue;
-    result = changeRow(result, id, { status, parked: row.parked || status === 'failed' });
+    result = changeRow(result, id, { status });
   }
   return result;
 }

@@ -1,5 +1,5 @@
 import { contradicted, names } from './endings';
-import { recordAnew } from './postgres';
+import { recordAnew, withoutHeld } from './postgres';
 import type { Turn } from './scope';
 import type { Item } from './batch';
 import type { Drain } from './drain-state';
@@ -11,11 +11,13 @@ export function resends(turn: Turn): void {
   if (stored === null || me.clean === null) return;
   if (!me.refused) turn.goto(`sends batch ${stored.seq} again exactly`, { step: 'send', batch: stored });
   if (!me.refused && !turn.can('shrinks')) return;
-  const [first, ...rest] = stored.items;
+  const [first] = stored.items;
   const half = stored.items.slice(0, Math.ceil(stored.items.length / 2));
   const ways: { kept: readonly Item[]; parked: readonly Item[] }[] = [];
   if (half.length < stored.items.length) ways.push({ kept: half, parked: [] });
-  if (first !== undefined) ways.push({ kept: rest, parked: [first] });
+  if (first !== undefined) {
+    ways.push({ kept: withoutHeld(world.pg, stored.items, first, turn.rules), parked: [first] });
+  }
   for (const { kept, parked } of ways) {
     const batchId = world.minted + 1;
     const { seq } = stored;

@@ -17,6 +17,7 @@ export const RULES = {
   noIdBound: 'a claim has no lower bound of ids: late commits have lower ids',
   revisionChecked: 'a batch is recorded only under the revision that it was selected under',
   settleOnce: 'a settle requires the fence and that very batch unsettled',
+  holdKey: 'later events of a key wait while one of it is parked: claims, screening and recording anew leave them out',
   operatorsRefuse: 'operators and replays do not touch events of unsettled batches',
 } as const;
 

@@ -29,7 +29,7 @@ export const RETENTION = 2;
 
 export function firstWorld(scope: Scope): World {
   const events = scope.events.map((event): EventRow => {
-    return { status: event.stored ? 'pending' : 'absent', lane: 0, version: 1, copy: 0, parked: false };
+    return { status: event.stored ? 'pending' : 'absent', lane: 0, version: 1, copy: 0, key: event.key };
   });
   return {
     now: 0,

@@ -15,8 +15,7 @@ export interface EventRow {
   readonly lane: 0 | 1;
   readonly version: number;
   readonly copy: number;
-  /** Parked at least once: order is then no longer promised. */
-  readonly parked: boolean;
+  readonly key: string | null;
 }
 
 /** Rows below the last settled batch are dropped: nothing reads them. */
