@@ -94,7 +94,7 @@ const SKIP: Action = {
 /**
  * One transaction. It locks the rows of the publishers concerned, as every write of their drains does: from here on none can record
  * or settle, and the next statement sees all that they did. It raises the revision, so that no drain records what it selected
- * before; a held publisher counts as sleeping from here on, so that the sweep heals a lost wake.
+ * before; a held publisher counts as sleeping from here on, so that the sweep heals a lost wake, and at once.
  */
 async function change(
   pool: Pool,
@@ -137,7 +137,7 @@ async function change(
        ), raised as (
          update outbox.publishers p
          set revision = revision + 1, state = case when state = 'held' then 'sleeping' else state end,
-             updated_at = clock_timestamp()
+             swept_at = null, sweep_backoff_ms = 0, updated_at = clock_timestamp()
          where p.tenant_id = $1 and (p.destination, p.shard) in (
            select a.destination, a.shard from asked a where a.code is null)
        )
