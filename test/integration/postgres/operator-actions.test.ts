@@ -29,7 +29,7 @@ const db = () => database.pool;
 const ref = () => kafkaOf(tenant);
 const refusals = (...codes: [string | undefined, string][]) => codes.map(([eventId, code]) => ({ eventId, code }));
 
-async function record(fence: number, seq: number, limit: number) {
+async function record(fence: string, seq: number, limit: number) {
   const { revision, events } = await selectPending(db(), ref(), { limit });
   const eventIds = events.map(({ id }) => id);
   const batch = { ref: ref(), fence, seq, revision, batchId: randomUUID(), grantId: 'g', bytes: 1, eventIds };
@@ -37,7 +37,7 @@ async function record(fence: number, seq: number, limit: number) {
   return batch;
 }
 
-async function park(fence: number, ...ids: string[]) {
+async function park(fence: string, ...ids: string[]) {
   const parked = ids.map((eventId) => ({ eventId, code: 'EVENT_TOO_LARGE', reason: 'too large' }));
   return parkEvents(db(), { ref: ref(), fence, parked });
 }
