@@ -1,6 +1,19 @@
 -- Made by scripts/dump-schema.mjs from a migrated database. Do not edit.
 
 -- tables
+create table outbox.admin_keys (
+  key_id text collate "C" not null,
+  secret_hash bytea not null,
+  last_four text not null,
+  scopes text[] not null,
+  tenant_id text collate "C",
+  label text not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  created_by text not null,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  last_used_at timestamp with time zone
+);
 create table outbox.api_keys (
   tenant_id text collate "C" not null,
   key_id text collate "C" not null,
@@ -12,6 +25,17 @@ create table outbox.api_keys (
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
   last_used_at timestamp with time zone
+);
+create table outbox.audit (
+  audit_id bigint not null generated always as identity,
+  at timestamp with time zone not null default clock_timestamp(),
+  actor text not null,
+  action text collate "C" not null,
+  tenant_id text collate "C",
+  subject text,
+  why text,
+  before jsonb,
+  after jsonb
 );
 create table outbox.batches (
   tenant_id text collate "C" not null,
@@ -93,8 +117,12 @@ create table outbox.tenants (
 );
 
 -- constraints
+alter table outbox.admin_keys add constraint admin_keys_pkey PRIMARY KEY (key_id);
+alter table outbox.admin_keys add constraint admin_keys_scopes_check CHECK (((scopes <@ ARRAY['read'::text, 'payload'::text, 'replay'::text, 'operate'::text, 'admin'::text]) AND (cardinality(scopes) > 0)));
+alter table outbox.admin_keys add constraint admin_keys_secret_hash_check CHECK ((octet_length(secret_hash) = 32));
 alter table outbox.api_keys add constraint api_keys_pkey PRIMARY KEY (tenant_id, key_id);
 alter table outbox.api_keys add constraint api_keys_secret_hash_check CHECK ((octet_length(secret_hash) = 32));
+alter table outbox.audit add constraint audit_pkey PRIMARY KEY (audit_id);
 alter table outbox.batches add constraint batches_pkey PRIMARY KEY (tenant_id, destination, shard, seq);
 alter table outbox.events add constraint events_headers_check CHECK ((jsonb_typeof(headers) = 'object'::text));
 alter table outbox.events add constraint events_lane_check CHECK ((lane = ANY (ARRAY[0, 1, 2])));
@@ -114,8 +142,12 @@ alter table outbox.tenants add constraint tenants_status_check CHECK ((status = 
 alter table outbox.tenants add constraint tenants_tenant_id_check CHECK (((tenant_id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'::text) AND (length(tenant_id) <= 100)));
 
 -- indexes
+CREATE UNIQUE INDEX admin_keys_pkey ON outbox.admin_keys USING btree (key_id);
 CREATE INDEX api_keys_key_id ON outbox.api_keys USING btree (key_id);
 CREATE UNIQUE INDEX api_keys_pkey ON outbox.api_keys USING btree (tenant_id, key_id);
+CREATE INDEX audit_action ON outbox.audit USING btree (action, audit_id);
+CREATE UNIQUE INDEX audit_pkey ON outbox.audit USING btree (audit_id);
+CREATE INDEX audit_tenant ON outbox.audit USING btree (tenant_id, audit_id);
 CREATE INDEX batches_grant ON outbox.batches USING btree (tenant_id, grant_id);
 CREATE UNIQUE INDEX batches_pkey ON outbox.batches USING btree (tenant_id, destination, shard, seq);
 CREATE INDEX batches_unsettled ON outbox.batches USING btree (tenant_id, destination, shard, seq) WHERE (settled_at IS NULL);

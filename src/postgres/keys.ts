@@ -34,7 +34,7 @@ const KEY_FORM = /^obx_([0-9a-f]{12})_([0-9a-f]{64})_([0-9a-f]{8})$/;
 export function parseKey(text: string): { readonly keyId: string; readonly secret: string } | null {
   const match = KEY_FORM.exec(text);
   const [, keyId, secret, sum] = match ?? [];
-  if (keyId === undefined || secret === undefined || sum !== checksum(`obx_${keyId}_${secret}`)) return null;
+  if (keyId === undefined || secret === undefined || sum !== keyChecksum(`obx_${keyId}_${secret}`)) return null;
   return { keyId, secret };
 }
 
@@ -66,7 +66,7 @@ export async function createKey(
       options.expiresAt ?? null,
     ],
   );
-  return { key: `${body}_${checksum(body)}`, stored: rows[0] as ApiKey };
+  return { key: `${body}_${keyChecksum(body)}`, stored: rows[0] as ApiKey };
 }
 
 /** Keys with this id (ids are unique per tenant only, so possibly several): compare `hashSecret` in constant time. */
@@ -109,6 +109,7 @@ export async function touchKey(db: Db, tenant: string, keyId: string): Promise<v
   );
 }
 
-function checksum(text: string): string {
+/** CRC-32 of a key's text before it, as eight hex digits. */
+export function keyChecksum(text: string): string {
   return crc32(text).toString(16).padStart(8, '0');
 }
