@@ -1,0 +1,49 @@
+import { query } from './query';
+import type { Db } from './query';
+
+/** What of a Postgres server can silently harm the outbox. */
+export interface PostgresFindings {
+  readonly version: string;
+  /** This process' clock minus the database's, ms, as seen over one round trip. */
+  readonly clockDifferenceMs: number;
+  /** Transactions open for long: they hold back vacuum for the whole database, and claims walk over what it cannot remove. */
+  readonly hanging: readonly {
+    readonly pid: number;
+    readonly user: string | null;
+    readonly application: string | null;
+    readonly state: string | null;
+    readonly seconds: number;
+  }[];
+  /** Prepared transactions, of two-phase commit, that nobody finished. */
+  readonly prepared: number;
+}
+
+/** Seconds after which an open transaction is no longer normal: our own statements end after 30. */
+export const HANGING_SECONDS = 60;
+
+/** Looks at this database only. A role without pg_read_all_stats sees the others' transactions without their state. */
+export async function examinePostgres(db: Db): Promise<PostgresFindings> {
+  const asked = Date.now();
+  const [clock] = await query<{ now: number; version: string; prepared: number }>(
+    db,
+    `select (extract(epoch from clock_timestamp()) * 1000)::float8 as now, current_setting('server_version') as version,
+            (select count(*)::int from pg_prepared_xacts where database = current_database()
+               and prepared < clock_timestamp() - ${HANGING_SECONDS} * interval '1 s') as prepared`,
+  );
+  const middle = (asked + Date.now()) / 2;
+  const hanging = await query<PostgresFindings['hanging'][number] & Record<string, unknown>>(
+    db,
+    `select pid, usename as user, application_name as application, state,
+            extract(epoch from clock_timestamp() - xact_start)::float8 as seconds
+     from pg_stat_activity
+     where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+       and xact_start < clock_timestamp() - ${HANGING_SECONDS} * interval '1 s'
+     order by xact_start limit 20`,
+  );
+  return {
+    version: clock?.version ?? '',
+    clockDifferenceMs: middle - (clock?.now ?? middle),
+    hanging,
+    prepared: clock?.prepared ?? 0,
+  };
+}

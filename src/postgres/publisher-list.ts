@@ -1,0 +1,46 @@
+import type { PublisherRef } from '../domain/publisher';
+import { query } from './query';
+import type { Db } from './query';
+import type { PublisherRowState } from './publishers';
+
+/** A publisher's row as operators see it. Numbers that count as decimal strings; times as they are stored. */
+export interface ListedPublisher extends PublisherRef {
+  readonly state: PublisherRowState;
+  readonly stateUntil: Date | null;
+  readonly recorded: string;
+  readonly settled: string;
+  readonly fence: string;
+  readonly drainedBy: string | null;
+  readonly paused: Readonly<Record<string, unknown>> | null;
+  readonly halted: Readonly<Record<string, unknown>> | null;
+  readonly limits: Readonly<Record<string, unknown>>;
+  readonly updatedAt: Date;
+}
+
+/**
+ * Publishers by key, from after `after` on. No index on the state: it changes several times per batch, and must stay a HOT
+ * update. There are as many rows as tenants, and a page walks them in the order of the primary key.
+ */
+export async function listPublishers(
+  db: Db,
+  page: {
+    readonly tenant: string | null;
+    /** Part of the tenant's name. */
+    readonly tenantFilter?: string | null;
+    readonly state: PublisherRowState | null;
+    readonly after: PublisherRef | null;
+    readonly limit: number;
+  },
+): Promise<ListedPublisher[]> {
+  const { tenant, destination, shard } = page.after ?? { tenant: '', destination: '', shard: -1 };
+  return query<ListedPublisher & Record<string, unknown>>(
+    db,
+    `select tenant_id as tenant, destination, shard::int, state, state_until as "stateUntil", recorded::text, settled::text,
+            fence::text, drained_by as "drainedBy", paused, halted, limits, updated_at as "updatedAt"
+     from outbox.publishers
+     where (tenant_id, destination, shard) > ($1::text, $2::text, $3::smallint)
+       and ($4::text is null or tenant_id = $4) and ($5::text is null or state = $5) and ($6::text is null or strpos(tenant_id, $6) > 0)
+     order by tenant_id, destination, shard limit $7`,
+    [tenant, destination, shard, page.tenant, page.state, page.tenantFilter ?? null, page.limit],
+  );
+}
