@@ -2,7 +2,6 @@ import type { PublisherRef } from '../domain/publisher';
 import type { NewEvent } from '../postgres/enqueue';
 import type { StoredEvent } from '../postgres/events';
 import type { ApiKey, KeyForCheck } from '../postgres/keys';
-import type { Tenant } from '../postgres/tenants';
 
 export type { NewEvent, StoredEvent };
 
@@ -32,10 +31,10 @@ export interface EventStore {
 export const SCOPES = ['ingest', 'read'] as const;
 export type Scope = (typeof SCOPES)[number];
 
+/** Tenants and their keys as the ingest API and the demo need them. */
 export interface TenantStore {
   /** False when the tenant exists already. */
   createTenant(name: string): Promise<boolean>;
-  listTenants(page: { readonly after?: string; readonly limit: number }): Promise<readonly Tenant[]>;
   /** Keys with this id, of whatever tenant. */
   findKeys(keyId: string): Promise<readonly KeyForCheck[]>;
   /** Null when there is no such tenant. `key` is the text to show once. */
@@ -43,10 +42,6 @@ export interface TenantStore {
     tenant: string,
     options: { readonly scopes: readonly Scope[]; readonly label: string | null },
   ): Promise<{ readonly key: string; readonly stored: ApiKey } | null>;
-  /** Null when there is no such tenant. */
-  listKeys(tenant: string): Promise<readonly ApiKey[] | null>;
-  /** False when the tenant has no such key. Revoking twice is the same as once. */
-  revokeKey(tenant: string, keyId: string): Promise<boolean>;
 }
 
 /**

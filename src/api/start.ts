@@ -5,6 +5,9 @@ import type { Health } from '../telemetry/health';
 import type { Logger } from '../telemetry/logger';
 import type { Metrics } from '../telemetry/metrics';
 import { createAdminApp } from './admin/app';
+import type { AdminContext } from './admin/context';
+import { adminRoutes } from './admin/routes';
+import { createAdminAuthenticator } from './auth/admin';
 import { createAuthenticator } from './auth/authenticate';
 import { listen } from './http/server';
 import { createIngestApp } from './ingest/app';
@@ -14,6 +17,8 @@ export interface ApiDeps {
   readonly events: EventStore;
   readonly tenants: TenantStore;
   readonly wake: Wake;
+  /** What the admin API works with, and the version that its description names. */
+  readonly admin: Pick<AdminContext, 'pool' | 'publishers' | 'doctor'> & { readonly version: string };
   /** Register `postgres` (required) and, for the verbose report only, `kafka` and `temporal`. */
   readonly health: Health;
   readonly metrics: Metrics;
@@ -31,8 +36,8 @@ export interface RunningApi {
 }
 
 /** Starts both listeners. Throws CONFIG_INVALID without an admin key, and the system's error when a port is taken. */
-export async function startApi(config: Pick<Config, 'api' | 'topics'>, deps: ApiDeps): Promise<RunningApi> {
-  const { api, topics } = config;
+export async function startApi(config: Pick<Config, 'api' | 'topics' | 'breaker'>, deps: ApiDeps): Promise<RunningApi> {
+  const { api, topics, breaker } = config;
   if (api.adminKey === null) {
     throw new OutboxError(
       'CONFIG_INVALID',
@@ -40,7 +45,11 @@ export async function startApi(config: Pick<Config, 'api' | 'topics'>, deps: Api
     );
   }
   const { events, tenants, wake, health, metrics, logger } = deps;
-  const adminApp = createAdminApp({ tenants, adminKey: api.adminKey, probes: { health, metrics, logger }, logger });
+  const adminApp = createAdminApp({
+    routes: adminRoutes({ ...deps.admin, breaker, logger }, deps.admin.version),
+    authenticator: createAdminAuthenticator(deps.admin.pool, api.adminKey),
+    probes: { health, metrics, logger },
+  });
   const ingestApp = createIngestApp({
     events,
     authenticator: createAuthenticator(tenants),

@@ -2,9 +2,9 @@ import type { Pool } from 'pg';
 import { insertMany } from '../postgres/enqueue';
 import type { Enqueued, NewEvent } from '../postgres/enqueue';
 import { getEvent } from '../postgres/events';
-import { createKey, findKeys, listKeys, revokeKey } from '../postgres/keys';
+import { createKey, findKeys } from '../postgres/keys';
 import { withTransaction } from '../postgres/pool';
-import { createTenant, getTenant, listTenants } from '../postgres/tenants';
+import { createTenant, getTenant } from '../postgres/tenants';
 import type { EventStore, Inserted, TenantStore } from './ports';
 
 /** Ends a transaction whose outcome must not be kept. */
@@ -23,12 +23,9 @@ export function postgresStores(pool: Pool): { readonly events: EventStore; reado
     },
     tenants: {
       createTenant: (name) => createTenant(pool, name),
-      listTenants: (page) => listTenants(pool, page),
       findKeys: (keyId) => findKeys(pool, keyId),
       createKey: async (tenant, options) =>
         (await getTenant(pool, tenant)) === null ? null : createKey(pool, tenant, options),
-      listKeys: async (tenant) => ((await getTenant(pool, tenant)) === null ? null : listKeys(pool, tenant)),
-      revokeKey: (tenant, keyId) => revokeKey(pool, tenant, keyId),
     },
   };
 }

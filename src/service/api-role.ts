@@ -4,10 +4,14 @@ import { postgresStores } from '../api/stores';
 import type { Config } from '../config';
 import { OutboxError } from '../domain/errors';
 import { temporalClient } from '../temporal/client';
+import { publisherCommands } from '../temporal/publisher-commands';
 import { WakeCoalescer } from '../wake/coalescer';
 import { Waker } from '../wake/waker';
+import { examine } from './doctor';
 import type { Foundation } from './foundation';
 import { wakeObserver } from './observers';
+import { openSink } from './sink';
+import { packageVersion } from './version';
 
 export interface RunningApi {
   readonly ingestUrl: string;
@@ -31,10 +35,19 @@ export async function startApiRole(config: Config, foundation: Foundation): Prom
     { required: false },
   );
   const { events, tenants } = postgresStores(pool);
+  // Connects when the doctor first asks.
+  const sink = openSink(config, foundation);
+  const { taskQueue } = config.temporal;
   const api = await startApi(config, {
     events,
     tenants,
     wake: (refs) => wakes.request(refs),
+    admin: {
+      pool,
+      publishers: publisherCommands(client, taskQueue),
+      doctor: () => examine({ foundation, sink, client, taskQueue }),
+      version: packageVersion(),
+    },
     health,
     metrics,
     logger,
@@ -53,6 +66,7 @@ export async function startApiRole(config: Config, foundation: Foundation): Prom
     async close(graceMs) {
       await api.close(graceMs);
       await wakes.idle();
+      await sink.close();
       await client.connection.close();
     },
   };

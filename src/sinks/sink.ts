@@ -82,5 +82,7 @@ export interface Sink {
   ledgerRetentionMs(): Promise<number>;
   /** True if the destination answers now (for /readyz and doctor). Bounded by `timeoutMs`. */
   reachable(timeoutMs: number): Promise<boolean>;
+  /** How the place of the ledgers stands; 0 partitions = it is missing. For doctor: takes and makes nothing. */
+  ledgerState(): Promise<{ readonly topic: string; readonly partitions: number; readonly replicas: number }>;
   close(): Promise<void>;
 }

@@ -1,124 +1,162 @@
-import type { Request, Response } from 'express';
-import type { z } from 'zod';
+import { z } from 'zod';
+import { audited } from '../../postgres/audit';
+import { createKey, listKeys, revokeKey } from '../../postgres/keys';
 import type { ApiKey } from '../../postgres/keys';
-import { bodyBytes } from '../http/body';
+import { createTenant, listTenants } from '../../postgres/tenants';
 import { HttpProblem } from '../http/problem';
-import { sendJson } from '../http/send';
-import { fieldErrors } from '../ingest/event';
-import { parseJsonBody } from '../json/body';
 import { SCOPES } from '../ports';
-import type { TenantStore } from '../ports';
-import { createKeyContract, createTenantContract, tenantName } from './contract';
+import type { AdminContext } from './context';
+import { existingTenant } from './context';
+import { createKeyContract, createTenantContract, moment, numberParam, tenantName, tenantParams } from './contract';
+import { route } from './route';
+import type { AdminRoute } from './route';
 
-/** Handlers of tenants and their keys. A key is in the answer that creates it and nowhere else. */
-export interface TenantHandlers {
-  createTenant(request: Request, response: Response): Promise<void>;
-  listTenants(request: Request, response: Response): Promise<void>;
-  createKey(request: Request, response: Response): Promise<void>;
-  listKeys(request: Request, response: Response): Promise<void>;
-  revokeKey(request: Request, response: Response): Promise<void>;
+const keyBody = z.strictObject({
+  key_id: z.string(),
+  tenant: z.string(),
+  label: z.string().nullable(),
+  scopes: z.array(z.string()),
+  last_four: z.string(),
+  created_at: z.string(),
+  expires_at: moment,
+  revoked_at: moment,
+  last_used_at: moment,
+});
+
+const PAGE = 200;
+
+/** Tenants and the keys with which they enqueue. A key is in the answer that creates it and nowhere else. */
+export function tenantRoutes(context: AdminContext): AdminRoute[] {
+  const { pool } = context;
+  return [
+    route({
+      id: 'createTenant',
+      method: 'post',
+      path: '/admin/tenants',
+      summary: 'Create a tenant with a first key, which is shown this once',
+      scope: 'admin',
+      reach: 'all',
+      body: createTenantContract,
+      status: 201,
+      answer: z.strictObject({ tenant: z.string(), key: z.string(), key_id: z.string() }),
+      handle: ({ body, caller }) =>
+        audited(pool, async (client) => {
+          const { name } = body;
+          if (!(await createTenant(client, name))) {
+            throw new HttpProblem(
+              'already_exists',
+              `Tenant ${name} exists. Create another key for it, or choose another name.`,
+            );
+          }
+          const { key, stored } = await createKey(client, name, { scopes: SCOPES, label: null });
+          const entry = { actor: caller.by, action: 'tenant.create', tenant: name, after: { key_id: stored.keyId } };
+          return { result: { tenant: name, key, key_id: stored.keyId }, entry };
+        }),
+    }),
+    route({
+      id: 'listTenants',
+      method: 'get',
+      path: '/admin/tenants',
+      summary: 'Tenants by name; "next" goes into "after"',
+      scope: 'read',
+      reach: 'own',
+      query: z.strictObject({ after: tenantName.optional(), limit: numberParam(1, PAGE).optional() }),
+      answer: z.strictObject({
+        tenants: z.array(z.strictObject({ tenant: z.string(), status: z.string(), created_at: z.string() })),
+        next: z.string().nullable(),
+      }),
+      async handle({ query, tenant }) {
+        const limit = query.limit ?? PAGE;
+        const tenants =
+          tenant === null
+            ? await listTenants(pool, { after: query.after ?? '', limit })
+            : [await existingTenant(context, tenant)].filter((own) => own.tenant > (query.after ?? ''));
+        return {
+          next: tenants.length < limit ? null : (tenants.at(-1)?.tenant ?? null),
+          tenants: tenants.map((found) => ({
+            tenant: found.tenant,
+            status: found.status,
+            created_at: found.createdAt.toISOString(),
+          })),
+        };
+      },
+    }),
+    ...keyRoutes(context),
+  ];
 }
 
-export function tenantHandlers(store: TenantStore): TenantHandlers {
-  return {
-    async createTenant(request, response) {
-      const { name } = parse(createTenantContract, bodyBytes(request));
-      if (!(await store.createTenant(name))) {
-        throw new HttpProblem(
-          'already_exists',
-          `Tenant ${name} exists. Create another key for it, or choose another name.`,
-        );
-      }
-      const created = await store.createKey(name, { scopes: SCOPES, label: null });
-      if (created === null) throw noTenant(name);
-      sendJson(response, 201, { tenant: name, key: created.key, key_id: created.stored.keyId });
-    },
-    async listTenants(request, response) {
-      const page = pageOf(request);
-      const tenants = await store.listTenants(page);
-      sendJson(response, 200, {
-        next: tenants.length < page.limit ? null : (tenants.at(-1)?.tenant ?? null),
-        tenants: tenants.map((tenant) => ({
-          tenant: tenant.tenant,
-          status: tenant.status,
-          created_at: tenant.createdAt.toISOString(),
-        })),
-      });
-    },
-    async createKey(request, response) {
-      const tenant = tenantParameter(request);
-      const bytes = bodyBytes(request);
-      const body = bytes.length === 0 ? {} : parse(createKeyContract, bytes);
-      const created = await store.createKey(tenant, { scopes: body.scopes ?? SCOPES, label: body.label ?? null });
-      if (created === null) throw noTenant(tenant);
-      sendJson(response, 201, { ...keyBody(created.stored), key: created.key });
-    },
-    async listKeys(request, response) {
-      const tenant = tenantParameter(request);
-      const keys = await store.listKeys(tenant);
-      if (keys === null) throw noTenant(tenant);
-      sendJson(response, 200, { tenant, keys: keys.map(keyBody) });
-    },
-    async revokeKey(request, response) {
-      const tenant = tenantParameter(request);
-      const keyId = String(request.params['keyId']);
-      if (!/^[0-9A-Za-z]{1,64}$/.test(keyId) || !(await store.revokeKey(tenant, keyId))) {
-        throw new HttpProblem('not_found', `Tenant ${tenant} has no such key. List its keys to see their ids.`);
-      }
-      response.writeHead(204).end();
-    },
-  };
+function keyRoutes(context: AdminContext): AdminRoute[] {
+  const { pool } = context;
+  return [
+    route({
+      id: 'createTenantKey',
+      method: 'post',
+      path: '/admin/tenants/{tenant}/keys',
+      summary: "Create another of the tenant's keys, which is shown this once",
+      scope: 'admin',
+      reach: 'tenant',
+      params: tenantParams,
+      body: createKeyContract,
+      bodyOptional: true,
+      status: 201,
+      answer: keyBody.extend({ key: z.string() }),
+      async handle({ params, body, caller }) {
+        await existingTenant(context, params.tenant);
+        return audited(pool, async (client) => {
+          const options = { scopes: body.scopes ?? SCOPES, label: body.label ?? null };
+          const { key, stored } = await createKey(client, params.tenant, options);
+          const after = toBody(stored);
+          const entry = { actor: caller.by, action: 'key.create', tenant: params.tenant, subject: stored.keyId, after };
+          return { result: { ...after, key }, entry };
+        });
+      },
+    }),
+    route({
+      id: 'listTenantKeys',
+      method: 'get',
+      path: '/admin/tenants/{tenant}/keys',
+      summary: "The tenant's keys, without their secrets",
+      scope: 'admin',
+      reach: 'tenant',
+      params: tenantParams,
+      answer: z.strictObject({ tenant: z.string(), keys: z.array(keyBody) }),
+      async handle({ params }) {
+        await existingTenant(context, params.tenant);
+        return { tenant: params.tenant, keys: (await listKeys(pool, params.tenant)).map(toBody) };
+      },
+    }),
+    route({
+      id: 'revokeTenantKey',
+      method: 'delete',
+      path: '/admin/tenants/{tenant}/keys/{key_id}',
+      summary: "Revoke one of the tenant's keys; it stops working within 5 s",
+      scope: 'admin',
+      reach: 'tenant',
+      params: tenantParams.extend({ key_id: z.string() }),
+      status: 204,
+      answer: z.null(),
+      handle: ({ params, caller }) =>
+        audited(pool, async (client) => {
+          const { tenant, key_id: id } = params;
+          if (!/^[0-9A-Za-z]{1,64}$/.test(id) || !(await revokeKey(client, tenant, id))) {
+            throw new HttpProblem('not_found', `Tenant ${tenant} has no such key. List its keys to see their ids.`);
+          }
+          return { result: null, entry: { actor: caller.by, action: 'key.revoke', tenant, subject: id } };
+        }),
+    }),
+  ];
 }
 
-function keyBody(key: ApiKey): Record<string, unknown> {
+function toBody(key: ApiKey): z.input<typeof keyBody> {
   return {
     key_id: key.keyId,
     tenant: key.tenant,
     label: key.label,
-    scopes: key.scopes,
+    scopes: [...key.scopes],
     last_four: key.lastFour,
     created_at: key.createdAt.toISOString(),
     expires_at: key.expiresAt?.toISOString() ?? null,
     revoked_at: key.revokedAt?.toISOString() ?? null,
     last_used_at: key.lastUsedAt?.toISOString() ?? null,
   };
-}
-
-const PAGE = 200;
-
-/** `?after=<tenant>&limit=<n>`; any other parameter is refused. */
-function pageOf(request: Request): { readonly after: string; readonly limit: number } {
-  const query = new URLSearchParams(request.url.split('?')[1] ?? '');
-  const names = [...query.keys()];
-  const limit = query.get('limit') ?? String(PAGE);
-  const after = query.get('after') ?? '';
-  const known = names.every((name) => name === 'after' || name === 'limit') && new Set(names).size === names.length;
-  const valid =
-    /^[1-9]\d{0,2}$/.test(limit) && Number(limit) <= PAGE && (after === '' || tenantName.safeParse(after).success);
-  if (!known || !valid) {
-    throw new HttpProblem(
-      'invalid_parameter',
-      `The parameters are after=<tenant> and limit=<1 to ${PAGE}>. Correct them.`,
-    );
-  }
-  return { after, limit: Number(limit) };
-}
-
-function tenantParameter(request: Request): string {
-  const result = tenantName.safeParse(request.params['tenant']);
-  if (!result.success)
-    throw new HttpProblem('invalid_parameter', 'The tenant in the URL is not a tenant name. Correct it.');
-  return result.data;
-}
-
-function noTenant(tenant: string): HttpProblem {
-  return new HttpProblem('not_found', `There is no tenant ${tenant}. Create it first.`);
-}
-
-function parse<T>(contract: z.ZodType<T>, bytes: Buffer): T {
-  const result = contract.safeParse(parseJsonBody(bytes, 1).value);
-  if (result.success) return result.data;
-  throw new HttpProblem('invalid_body', 'The body breaks the contract. Correct the fields listed in errors.', {
-    errors: fieldErrors(result.error, ''),
-  });
 }

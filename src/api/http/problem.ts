@@ -15,6 +15,7 @@ export const PROBLEMS = {
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
   already_exists: { status: 409, title: 'It exists already' },
+  conflict: { status: 409, title: 'The present state does not allow it' },
   body_too_large: { status: 413, title: 'The body is too large' },
   batch_too_large: { status: 413, title: 'The batch has too many events' },
   payload_too_large: { status: 413, title: 'A payload is too large' },
@@ -26,7 +27,7 @@ export const PROBLEMS = {
   dedupe_conflict: { status: 422, title: 'The dedupe key was used for another event' },
   headers_too_large: { status: 431, title: 'The request headers are too large' },
   internal: { status: 500, title: 'The service failed' },
-  unavailable: { status: 503, title: 'The service cannot store events now' },
+  unavailable: { status: 503, title: 'The service cannot do this now' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof PROBLEMS;

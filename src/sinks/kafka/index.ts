@@ -36,6 +36,7 @@ export function createKafkaSink(options: KafkaSinkOptions): Sink {
       return session;
     },
     ledgerRetentionMs: () => shared.ledgerRetentionMs(),
+    ledgerState: () => shared.ledgerState(),
     reachable: (timeoutMs) => shared.reachable(timeoutMs),
     close: async () => {
       await Promise.all([...sessions].map((session) => session.discard()));

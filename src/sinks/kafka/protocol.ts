@@ -61,7 +61,11 @@ export interface Answers {
     readonly topicMetadata: readonly {
       readonly topicErrorCode: number;
       readonly topic: string;
-      readonly partitionMetadata: readonly { readonly partitionId: number; readonly leader: number }[];
+      readonly partitionMetadata: readonly {
+        readonly partitionId: number;
+        readonly leader: number;
+        readonly replicas: readonly number[];
+      }[];
     }[];
   };
   GroupCoordinator: { readonly errorCode: number; readonly coordinator: { readonly nodeId: number } };

@@ -96,6 +96,17 @@ export class Shared {
     }
   }
 
+  /** How the ledger topic stands, without making it. */
+  async ledgerState(): Promise<{ topic: string; partitions: number; replicas: number }> {
+    const topic = this.settings.ledgerTopic;
+    const answer = await this.use('looking at the ledger topic', async (connections) =>
+      connections.ask(await connections.any(), 'Metadata', { topics: [topic], allowAutoTopicCreation: false }),
+    );
+    const found = answer.topicMetadata.find((one) => one.topic === topic && one.topicErrorCode === 0);
+    const partitions = found?.partitionMetadata ?? [];
+    return { topic, partitions: partitions.length, replicas: partitions[0]?.replicas.length ?? 0 };
+  }
+
   /** Lends a buffer for one send. */
   async withWriter<T>(work: (writer: ByteWriter) => Promise<T>): Promise<T> {
     const writer = this.#writers.pop() ?? new ByteWriter();

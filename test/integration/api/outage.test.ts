@@ -155,7 +155,7 @@ describe('shutdown', () => {
 
   test('no admin key, no start', async () => {
     const api = await startTestApi();
-    const config = { api: { ...api.config.api, adminKey: null }, topics: api.config.topics };
+    const config = { ...api.config, api: { ...api.config.api, adminKey: null } };
     const attempt = startApi(config, {} as Parameters<typeof startApi>[1]);
     await expect(attempt).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     await api.stop();

@@ -15,6 +15,8 @@ import { createPool } from '../../../src/postgres/pool';
 import { createHealth } from '../../../src/telemetry/health';
 import { createLogger } from '../../../src/telemetry/logger';
 import { createMetrics } from '../../../src/telemetry/metrics';
+import { temporalClient } from '../../../src/temporal/client';
+import { publisherCommands } from '../../../src/temporal/publisher-commands';
 import { testServers } from '../../support/stack';
 
 export const ADMIN_KEY = 'admin-key-of-the-tests';
@@ -56,12 +58,20 @@ export async function startTestApi(
   });
   const wakes: PublisherRef[] = [];
   let log = '';
+  // No worker runs on this task queue: what needs a publisher's answer is tested with whole processes, in test/integration/admin.
+  const client = temporalClient({ address: testServers().temporalAddress, namespace: 'default' });
   const registry = new Registry();
   const health = createHealth();
   health.register('postgres', async () => void (await pool.query('select 1')));
   const deps: ApiDeps = {
     ...postgresStores(pool),
     wake: (publishers) => void wakes.push(...publishers),
+    admin: {
+      pool,
+      publishers: publisherCommands(client, database),
+      doctor: () => Promise.resolve([]),
+      version: '0.0.0',
+    },
     health,
     metrics: createMetrics(registry, { version: 'test' }),
     logger: createLogger({
@@ -90,6 +100,7 @@ export async function startTestApi(
     },
     async stop() {
       await api.close(2_000);
+      await client.connection.close();
       await pool.end();
       await onServer(serverUrl, `drop database ${database} with (force)`);
     },

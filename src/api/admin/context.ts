@@ -1,0 +1,118 @@
+import type { Pool } from 'pg';
+import type { BreakerConfig } from '../../domain/breaker';
+import { isOutboxError } from '../../domain/errors';
+import { KAFKA_DESTINATION } from '../../domain/publisher';
+import type { PublisherRef } from '../../domain/publisher';
+import { restore, withConfig } from '../../domain/publisher-commands';
+import { advance, defaultConfig, initialState, mergeConfig } from '../../domain/publisher-state';
+import type { PublisherState } from '../../domain/publisher-state';
+import { writeAudit } from '../../postgres/audit';
+import type { AuditEntry } from '../../postgres/audit';
+import { loadSaved } from '../../postgres/publisher-save';
+import { getTenant } from '../../postgres/tenants';
+import type { Tenant } from '../../postgres/tenants';
+import type { Logger } from '../../telemetry/logger';
+import type { PublisherCommands } from '../../temporal/publisher-commands';
+import { HttpProblem } from '../http/problem';
+
+/** One finding of the doctor. */
+export interface DoctorCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  /** What to do; null while all is well. */
+  readonly remedy: string | null;
+}
+
+/** What the admin API's handlers stand on. */
+export interface AdminContext {
+  readonly pool: Pool;
+  readonly publishers: PublisherCommands;
+  /** The deployment's breaker defaults, for publishers that do not run. */
+  readonly breaker: BreakerConfig;
+  readonly doctor: () => Promise<readonly DoctorCheck[]>;
+  readonly logger: Logger;
+}
+
+/** The tenant, or 404: an update-with-start would otherwise make a publisher for every mistyped name. */
+export async function existingTenant(context: AdminContext, tenant: string): Promise<Tenant> {
+  const found = await getTenant(context.pool, tenant);
+  if (found === null) throw new HttpProblem('not_found', `There is no tenant ${tenant}. Create it first.`);
+  return found;
+}
+
+/** The publisher that the routes speak of: the tenant's for Kafka. */
+export function publisherOf(tenant: string): PublisherRef {
+  return { tenant, destination: KAFKA_DESTINATION, shard: 0 };
+}
+
+/**
+ * The publisher's state: live from its workflow, or, if none runs (nothing was ever published, or it was terminated), what a
+ * start would make of the row now. Rejects with TEMPORAL_UNAVAILABLE.
+ */
+export async function publisherState(
+  context: AdminContext,
+  ref: PublisherRef,
+): Promise<{ readonly state: PublisherState; readonly running: boolean }> {
+  const live = await context.publishers.state(ref);
+  const now = Date.now();
+  // Tokens are counted when the workflow acts; what time brought since then is added here.
+  if (live !== null) return { state: advance(live, now), running: true };
+  const defaults = defaultConfig(context.breaker);
+  const restored = restore(initialState(ref, defaults, now), await loadSaved(context.pool, ref));
+  return { state: withConfig(restored, mergeConfig(defaults, restored.overrides)), running: false };
+}
+
+/** Sends an order to the tenant's publisher and, once it is in force, appends it to the audit. Answers the new state. */
+export async function command(
+  context: AdminContext,
+  order: {
+    readonly tenant: string;
+    readonly by: string;
+    readonly why: string;
+    readonly action: string;
+    readonly update: string;
+    readonly args?: object;
+    /** The part of the state that the order changes. */
+    readonly part: (state: PublisherState) => unknown;
+  },
+): Promise<{ readonly before: PublisherState; readonly after: PublisherState }> {
+  const { tenant, by, why } = order;
+  await existingTenant(context, tenant);
+  const ref = publisherOf(tenant);
+  const { state: before } = await publisherState(context, ref);
+  const outcome = await context.publishers.update(ref, order.update, { by, why, ...order.args });
+  if (!outcome.ok) {
+    throw new HttpProblem(
+      'invalid_body',
+      `The publisher refuses the order: ${outcome.refused}. Correct it and send it again.`,
+    );
+  }
+  const after = outcome.state;
+  const entry = { actor: by, action: order.action, tenant, why, before: order.part(before), after: order.part(after) };
+  await auditAfterwards(context, entry);
+  return { before, after };
+}
+
+/** For changes outside Postgres: they are in force already, so a failure here must say so and leave the entry in the log. */
+export async function auditAfterwards(context: AdminContext, entry: AuditEntry): Promise<void> {
+  try {
+    await writeAudit(context.pool, entry);
+  } catch (error) {
+    const code = isOutboxError(error) ? error.code : 'INTERNAL';
+    context.logger.error(
+      { code, tenant: entry.tenant, entry },
+      'a change is in force, but its audit entry could not be stored',
+    );
+    throw new HttpProblem(
+      'unavailable',
+      'The change is in force, but its audit entry could not be stored; the log has it. Do not repeat the change; look after Postgres.',
+      { cause: error },
+    );
+  }
+}
+
+/** ISO-8601 of ms since epoch, as states hold times. */
+export function isoOf(ms: number | null | undefined): string | null {
+  return ms === null || ms === undefined || Math.abs(ms) > 8.64e15 ? null : new Date(ms).toISOString();
+}

@@ -1,0 +1,32 @@
+import { auditRoute } from './audit';
+import { circuitRoutes } from './circuit';
+import type { AdminContext } from './context';
+import { doctorRoute } from './doctor';
+import { adminKeyRoutes } from './keys';
+import { openApiRoute } from './openapi';
+import { outboxRoutes } from './outbox';
+import { pauseRoutes } from './pause';
+import { publisherRoutes } from './publishers';
+import { quotaRoutes } from './quotas';
+import type { AdminRoute } from './route';
+import { settingsRoutes } from './settings';
+import { summaryRoute } from './summary';
+import { tenantRoutes } from './tenants';
+
+/** Every route of the admin API. What is not in this list is neither mounted nor described. */
+export function adminRoutes(context: AdminContext, version: string): readonly AdminRoute[] {
+  const routes = [
+    ...outboxRoutes(context),
+    summaryRoute(context),
+    ...publisherRoutes(context),
+    ...circuitRoutes(context),
+    ...quotaRoutes(context),
+    ...pauseRoutes(context),
+    ...settingsRoutes(context),
+    ...tenantRoutes(context),
+    ...adminKeyRoutes(context),
+    auditRoute(context),
+    doctorRoute(context),
+  ];
+  return [...routes, openApiRoute(routes, version)];
+}
