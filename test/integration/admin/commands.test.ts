@@ -1,0 +1,223 @@
+import { Client, Connection } from '@temporalio/client';
+import { ADMIN_KEY } from '../../../faults/harness/service-process';
+import { Rig } from '../../../faults/harness/rig';
+import { createTopics, sharedServers, until } from '../../support/fault-run';
+import { expectProblem } from '../api/support';
+import { all, call } from './support';
+import type { Input } from './support';
+
+/** Orders over the admin API of a real api process, with a real worker behind Temporal. */
+describe('orders to publishers', () => {
+  let rig: Rig;
+  let api: { adminUrl: string };
+  let client: Client;
+  let connection: Connection;
+  let topic: string;
+  let tenants: string[];
+
+  beforeAll(async () => {
+    rig = await Rig.start({ name: 'adminapi', servers: sharedServers() });
+    tenants = await rig.tenants(6);
+    topic = `${rig.options.name}-orders`;
+    await createTopics(rig.direct.kafkaBrokers, [topic]);
+    connection = await Connection.connect({ address: sharedServers().temporalAddress });
+    client = new Client({ connection });
+    const started = await rig.api();
+    api = { adminUrl: started.adminUrl };
+    await rig.worker({ env: { OUTBOX_LINGER: '20ms' } });
+  });
+  afterAll(async () => {
+    await connection.close();
+    await rig.close();
+  });
+
+  const ask = (id: string, input: Input = {}): ReturnType<typeof call> => call(api, id, { key: ADMIN_KEY, ...input });
+  const order = (id: string, tenant: string, body: object = {}): ReturnType<typeof call> =>
+    ask(id, { params: { tenant }, body: { why: 'a test', ...body } });
+  const enqueue = (tenant: string): Promise<unknown> =>
+    rig.installation.query(`select outbox.enqueue(tenant => $1, topic => $2, type => 't', payload => '{}'::jsonb)`, [
+      tenant,
+      topic,
+    ]);
+  const published = async (tenant: string): Promise<number> => {
+    const rows = await rig.installation.query<{ n: number }>(
+      `select count(*)::int as n from outbox.events where tenant_id = $1 and status = 'published'`,
+      [tenant],
+    );
+    return rows[0]?.n ?? 0;
+  };
+  const actions = async (tenant: string): Promise<unknown[]> =>
+    (await all(api, 'listAudit', 'entries', { key: ADMIN_KEY, query: { tenant } }))
+      .map((entry) => entry['action'])
+      .reverse();
+
+  it('opens the breaker of a publisher that never ran, holds events back over a termination, and closes it', async () => {
+    const tenant = tenants[0] ?? '';
+    expect((await ask('getCircuit', { params: { tenant } })).body).toMatchObject({
+      state: 'closed',
+      failure_threshold: 3,
+      reset_interval: 60,
+    });
+    const opened = await order('openCircuit', tenant);
+    expect(opened.body).toMatchObject({
+      state: 'open',
+      held_open: true,
+      reason: 'OUTBOX_ADMIN_KEY: a test',
+      next_probe_at: null,
+    });
+    await enqueue(tenant);
+    await until('the row says open', async () => {
+      const { body } = await ask('getPublisher', { params: { tenant } });
+      return (
+        body['state'] === 'open' &&
+        (body['workflow'] as { breaker: { state: string } } | null)?.breaker.state === 'open'
+      );
+    });
+    await client.workflow.getHandle(`publisher:${tenant}`).terminate('a test');
+    // Without a workflow the row answers, and it remembers who holds the breaker open.
+    expect((await ask('getCircuit', { params: { tenant } })).body).toMatchObject({ state: 'open', held_open: true });
+    const row = await ask('getPublisher', { params: { tenant } });
+    expect(row.body).toMatchObject({ workflow: null, workflow_reason: expect.stringContaining('No workflow runs') });
+    expect(await published(tenant)).toBe(0);
+    expect((await order('resetCircuit', tenant)).body).toMatchObject({ state: 'closed', held_open: false });
+    await until('it is published', async () => (await published(tenant)) === 1);
+    expect(await actions(tenant)).toEqual(['circuit.open', 'circuit.reset']);
+    const [last] = await all(api, 'listAudit', 'entries', {
+      key: ADMIN_KEY,
+      query: { tenant, action: 'circuit.reset' },
+    });
+    expect(last).toMatchObject({
+      actor: 'OUTBOX_ADMIN_KEY',
+      why: 'a test',
+      before: { state: 'open', held_open: true },
+      after: { state: 'closed', held_open: false },
+    });
+  });
+
+  it('configures breaker and settings; what is left out stays', async () => {
+    const tenant = tenants[1] ?? '';
+    await order('configureCircuit', tenant, { failure_threshold: 7 });
+    const { body } = await order('configureCircuit', tenant, { reset_interval: 1.5 });
+    expect(body).toMatchObject({ failure_threshold: 7, reset_interval: 1.5 });
+    expect((await ask('getSettings', { params: { tenant } })).body).toEqual({
+      tenant_id: tenant,
+      on_poison: 'hold-key',
+      weight: 1,
+    });
+    await order('changeSettings', tenant, { weight: 3 });
+    expect((await order('changeSettings', tenant, { on_poison: 'skip' })).body).toEqual({
+      tenant_id: tenant,
+      on_poison: 'skip',
+      weight: 3,
+    });
+    expectProblem(await order('configureCircuit', tenant), 422, 'invalid_body');
+    expectProblem(await order('configureCircuit', tenant, { failure_threshold: 0 }), 422, 'invalid_body');
+    expectProblem(await order('changeSettings', tenant, { weight: 0 }), 422, 'invalid_body');
+    expect(await actions(tenant)).toEqual([
+      'circuit.configure',
+      'circuit.configure',
+      'tenant.settings',
+      'tenant.settings',
+    ]);
+  });
+
+  it('adjusts a quota: 0 stops, null frees, old and new are told', async () => {
+    const tenant = tenants[2] ?? '';
+    const stopped = await order('adjustQuota', tenant, { rate_per_second: 0 });
+    expect(stopped.body).toMatchObject({ old: { rate_per_second: null }, new: { rate_per_second: 0 }, adjusted: true });
+    await enqueue(tenant);
+    await until(
+      'the row says throttled',
+      async () => (await ask('getPublisher', { params: { tenant } })).body['state'] === 'throttled',
+    );
+    const listed = await all(api, 'listQuotas', 'quotas', { key: ADMIN_KEY, query: { tenant_filter: tenant } });
+    expect(listed).toEqual([expect.objectContaining({ tenant_id: tenant, rate_per_second: 0 })]);
+    expect(await published(tenant)).toBe(0);
+    expect((await order('adjustQuota', tenant, { new_limit: 50, burst: 10 })).body).toMatchObject({
+      new: { rate_per_second: 50, burst: 10 },
+    });
+    await until('it is published', async () => (await published(tenant)) === 1);
+    expect((await ask('getQuota', { params: { tenant } })).body).toMatchObject({ rate_per_second: 50, burst: 10 });
+    expectProblem(await order('adjustQuota', tenant, { new_limit: 1, rate_per_second: 2 }), 422);
+    expectProblem(await order('adjustQuota', tenant, { rate_per_second: -1 }), 422);
+  });
+
+  it('pauses and resumes a tenant', async () => {
+    const tenant = tenants[3] ?? '';
+    const paused = await order('pauseTenant', tenant, { until: '2099-01-01T00:00:00Z' });
+    expect(paused.body).toMatchObject({
+      paused: { by: 'OUTBOX_ADMIN_KEY', why: 'a test', until: '2099-01-01T00:00:00.000Z' },
+    });
+    await enqueue(tenant);
+    await until(
+      'the row says paused',
+      async () => (await ask('getPublisher', { params: { tenant } })).body['state'] === 'paused',
+    );
+    expect(await all(api, 'listPublishers', 'publishers', { key: ADMIN_KEY, query: { state: 'paused' } })).toHaveLength(
+      1,
+    );
+    expect((await order('resumeTenant', tenant)).body).toMatchObject({ paused: null });
+    await until('it is published', async () => (await published(tenant)) === 1);
+    expect(await actions(tenant)).toEqual(['tenant.pause', 'tenant.resume']);
+  });
+
+  it('makes no publisher for a tenant that does not exist', async () => {
+    for (const id of ['openCircuit', 'resetCircuit', 'pauseTenant', 'resumeTenant'])
+      expectProblem(await order(id, 'nobody'), 404, 'not_found');
+    expectProblem(await ask('getCircuit', { params: { tenant: 'nobody' } }), 404, 'not_found');
+    expectProblem(await ask('getPublisher', { params: { tenant: 'nobody' } }), 404, 'not_found');
+    await expect(client.workflow.getHandle('publisher:nobody').describe()).rejects.toMatchObject({
+      name: 'WorkflowNotFoundError',
+    });
+  });
+
+  it('the doctor finds all well, then a hanging transaction', async () => {
+    await enqueue(tenants[4] ?? '');
+    await until('it is published', async () => (await published(tenants[4] ?? '')) === 1);
+    const { body } = await ask('runDoctor');
+    const checks = body['checks'] as { name: string; ok: boolean; remedy: string | null }[];
+    expect(checks.map((check) => check.name)).toEqual(
+      expect.arrayContaining([
+        'postgres',
+        'schema',
+        'hanging transactions',
+        'clock',
+        'kafka',
+        'ledger topic',
+        'temporal',
+        'workers',
+      ]),
+    );
+    expect(checks.filter((check) => !check.ok)).toEqual([]);
+    expect(body['ok']).toBe(true);
+  });
+
+  it('answers 503 with the remedy while Temporal is out of reach, and still shows rows', async () => {
+    const tenant = tenants[5] ?? '';
+    await order('pauseTenant', tenant);
+    rig.temporal.pause('temporal_black_hole');
+    const started = Date.now();
+    const answer = await order('resumeTenant', tenant);
+    expect(Date.now() - started).toBeLessThan(15_000);
+    expect(answer.status).toBe(503);
+    expect(answer.body).toMatchObject({
+      code: 'unavailable',
+      detail: expect.stringMatching(/Check that Temporal .*try again\.$/),
+    });
+    expect(answer.headers.get('retry-after')).toBe('5');
+    const row = await ask('getPublisher', { params: { tenant } });
+    expect(row).toMatchObject({
+      status: 200,
+      body: { tenant_id: tenant, workflow: null, workflow_reason: expect.stringContaining('Temporal') },
+    });
+    const doctor = await ask('runDoctor');
+    const sick = (doctor.body['checks'] as { name: string; ok: boolean; remedy: string | null }[]).filter(
+      (check) => !check.ok,
+    );
+    expect(sick.map((check) => check.name).sort()).toEqual(['temporal', 'workers']);
+    expect(sick.every((check) => (check.remedy ?? '') !== '')).toBe(true);
+    expect(await actions(tenant)).toEqual(['tenant.pause']);
+    rig.temporal.resume();
+    await until('Temporal answers again', async () => (await order('resumeTenant', tenant)).status === 200);
+  });
+});
