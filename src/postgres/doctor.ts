@@ -1,3 +1,5 @@
+import type { Pool } from 'pg';
+import { classify } from './errors';
 import { query } from './query';
 import type { Db } from './query';
 
@@ -22,7 +24,19 @@ export interface PostgresFindings {
 export const HANGING_SECONDS = 60;
 
 /** Looks at this database only. A role without pg_read_all_stats sees the others' transactions without their state. */
-export async function examinePostgres(db: Db): Promise<PostgresFindings> {
+export async function examinePostgres(pool: Pool): Promise<PostgresFindings> {
+  // A connection first: waiting for one would count as a difference of the clocks.
+  const client = await pool.connect().catch((error: unknown) => {
+    throw classify(error);
+  });
+  try {
+    return await examine(client);
+  } finally {
+    client.release();
+  }
+}
+
+async function examine(db: Db): Promise<PostgresFindings> {
   const asked = Date.now();
   const [clock] = await query<{ now: number; version: string; prepared: number }>(
     db,

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { DoctorCheck } from '../api/admin/context';
 import { errorMessage } from '../domain/errors';
 import { HANGING_SECONDS, examinePostgres } from '../postgres/doctor';
+import type { PostgresFindings } from '../postgres/doctor';
 import { migrationStatus } from '../postgres/migrate';
 import { checkDurability } from '../postgres/pool';
 import type { Sink } from '../sinks/sink';
@@ -9,7 +10,7 @@ import type { Foundation } from './foundation';
 
 /** No check may hold up the others: a doctor is called when something hangs. */
 const CHECK_MS = 5_000;
-/** Signed times of Kafka and workflow timers live with seconds; grants and pauses of operators should not be off by more. */
+/** Ends of pauses and ages of events are set by one clock and read by another: beyond this, operators would notice. */
 const CLOCK_MS = 2_000;
 
 export interface DoctorDeps {
@@ -28,9 +29,12 @@ interface Finding {
 /** Looks at everything that publishing needs, all at once. Never rejects: what fails is a finding. */
 export async function examine(deps: DoctorDeps): Promise<DoctorCheck[]> {
   const { pool, kafkaBrokers, temporalAddress } = deps.foundation;
+  // Asked once for three checks; each of them reports a failure as its own.
+  const findings = examinePostgres(pool);
+  findings.catch(() => undefined);
   return Promise.all([
     check('postgres', 'Start Postgres, or correct DATABASE_URL.', async () => {
-      const { version } = await examinePostgres(pool);
+      const { version } = await findings;
       await checkDurability(pool);
       return fine(`Postgres ${version} answers and keeps commits durable`);
     }),
@@ -44,9 +48,9 @@ export async function examine(deps: DoctorDeps): Promise<DoctorCheck[]> {
         remedy: 'Run the newer release, or with it: migrate down.',
       };
     }),
-    check('hanging transactions', 'Look at pg_stat_activity.', async () => hanging(await examinePostgres(pool))),
+    check('hanging transactions', 'Look at pg_stat_activity.', async () => hanging(await findings)),
     check('clock', 'Let NTP keep the clocks of this host and of Postgres.', async () => {
-      const off = Math.round((await examinePostgres(pool)).clockDifferenceMs);
+      const off = Math.round((await findings).clockDifferenceMs);
       return { ok: Math.abs(off) <= CLOCK_MS, detail: `this host's clock is ${off} ms ahead of Postgres'` };
     }),
     check('kafka', 'Start Kafka, or correct KAFKA_BROKERS and the KAFKA_ variables of its security.', async () => {
@@ -85,7 +89,7 @@ async function check(name: string, remedy: string, look: () => Promise<Finding>)
   }
 }
 
-function hanging({ hanging: open, prepared }: Awaited<ReturnType<typeof examinePostgres>>): Finding {
+function hanging({ hanging: open, prepared }: PostgresFindings): Finding {
   const [oldest] = open;
   if (oldest === undefined && prepared === 0) return fine(`no transaction is open for more than ${HANGING_SECONDS} s`);
   const detail = [

@@ -56,7 +56,7 @@ describe('orders to publishers', () => {
     expect((await ask('getCircuit', { params: { tenant } })).body).toMatchObject({
       state: 'closed',
       failure_threshold: 3,
-      reset_interval: 60,
+      reset_interval: 1,
     });
     const opened = await order('openCircuit', tenant);
     expect(opened.body).toMatchObject({
