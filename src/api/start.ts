@@ -46,7 +46,7 @@ export async function startApi(config: Pick<Config, 'api' | 'topics' | 'breaker'
   }
   const { events, tenants, wake, health, metrics, logger } = deps;
   const adminApp = createAdminApp({
-    routes: adminRoutes({ ...deps.admin, breaker, logger }, deps.admin.version),
+    routes: adminRoutes({ ...deps.admin, wake, breaker, logger }, deps.admin.version),
     authenticator: createAdminAuthenticator(deps.admin.pool, api.adminKey),
     probes: { health, metrics, logger },
   });

@@ -44,6 +44,8 @@ export interface ListedEvent {
   readonly dedupeKey: string;
   readonly status: EventStatus;
   readonly lane: 'live' | 'replay';
+  /** It waits behind a parked event of its key. */
+  readonly held: boolean;
   readonly attempts: number;
   readonly createdAt: Date;
   readonly publishedAt: Date | null;
@@ -101,7 +103,8 @@ const textOf = (column: string): string =>
     : `e.${column}::text`;
 
 const LISTED = `e.event_id::text as id, e.tenant_id as tenant, e.topic, e.event_type as type, e.ordering_key as key,
-  e.dedupe_key as "dedupeKey", e.status, case e.lane when 0 then 'live' else 'replay' end as lane, e.attempts,
+  e.dedupe_key as "dedupeKey", e.status, case e.lane when 1 then 'replay' else 'live' end as lane,
+  e.status = 'pending' and e.lane = 2 as held, e.attempts,
   e.created_at as "createdAt", e.published_at as "publishedAt", e.failed_at as "failedAt", e.batch_id as batch,
   e.topic_partition as partition, e.topic_offset::text as offset, e.error_code as "errorCode",
   e.error_reason as "errorReason", e.content_type as "contentType"`;

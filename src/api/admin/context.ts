@@ -14,6 +14,7 @@ import type { Tenant } from '../../postgres/tenants';
 import type { Logger } from '../../telemetry/logger';
 import type { PublisherCommands } from '../../temporal/publisher-commands';
 import { HttpProblem } from '../http/problem';
+import type { Wake } from '../ports';
 
 /** One finding of the doctor. */
 export interface DoctorCheck {
@@ -28,6 +29,8 @@ export interface DoctorCheck {
 export interface AdminContext {
   readonly pool: Pool;
   readonly publishers: PublisherCommands;
+  /** For what an order in Postgres gives publishers to do. */
+  readonly wake: Wake;
   /** The deployment's breaker defaults, for publishers that do not run. */
   readonly breaker: BreakerConfig;
   readonly doctor: () => Promise<readonly DoctorCheck[]>;

@@ -12,6 +12,7 @@ export const eventBody = z.strictObject({
   dedupe_key: z.string(),
   status: z.enum(['pending', 'published', 'failed', 'skipped']),
   lane: z.enum(['live', 'replay']),
+  held: z.boolean().meta({ description: 'waits behind a parked event of its key' }),
   attempts: z.number(),
   /** The roadmap's word for attempts. */
   retries: z.number(),
@@ -39,6 +40,7 @@ export function toEventBody(event: ListedEvent, payload: boolean): z.input<typeo
     dedupe_key: event.dedupeKey,
     status: event.status,
     lane: event.lane,
+    held: event.held,
     attempts: event.attempts,
     retries: event.attempts,
     created_at: event.createdAt.toISOString(),

@@ -10,7 +10,7 @@ import { decodeCursor, encodeCursor } from './cursor';
 import { route } from './route';
 import type { AdminRoute } from './route';
 
-const STATES = ['sleeping', 'waking', 'running', 'paused', 'throttled', 'open', 'halted'] as const;
+const STATES = ['sleeping', 'held', 'waking', 'running', 'paused', 'throttled', 'open', 'halted'] as const;
 const json = z.record(z.string(), z.unknown());
 
 const publisherBody = z.strictObject({

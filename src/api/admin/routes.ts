@@ -5,6 +5,7 @@ import { doctorRoute } from './doctor';
 import { adminKeyRoutes } from './keys';
 import { openApiRoute } from './openapi';
 import { outboxRoutes } from './outbox';
+import { parkingRoutes } from './parking';
 import { pauseRoutes } from './pause';
 import { publisherRoutes } from './publishers';
 import { quotaRoutes } from './quotas';
@@ -12,12 +13,15 @@ import type { AdminRoute } from './route';
 import { settingsRoutes } from './settings';
 import { summaryRoute } from './summary';
 import { tenantRoutes } from './tenants';
+import { undeliveredRoutes } from './undelivered';
 
 /** Every route of the admin API. What is not in this list is neither mounted nor described. */
 export function adminRoutes(context: AdminContext, version: string): readonly AdminRoute[] {
   const routes = [
     ...outboxRoutes(context),
     summaryRoute(context),
+    ...undeliveredRoutes(context),
+    ...parkingRoutes(context),
     ...publisherRoutes(context),
     ...circuitRoutes(context),
     ...quotaRoutes(context),

@@ -10,12 +10,18 @@ const onPoison = z.enum(['hold-key', 'skip']).meta({ description: 'what becomes 
 const settingsBody = z.strictObject({
   tenant_id: z.string(),
   on_poison: onPoison,
+  max_attempts: z.number().meta({ description: 'refusals of one event until it is parked; outages never count' }),
   weight: z.number().meta({ description: 'share of the drains while tenants wait for each other' }),
 });
 const changeBody = z
-  .strictObject({ on_poison: onPoison.optional(), weight: z.number().min(0.001).max(1_000).optional(), why })
-  .refine((body) => body.on_poison !== undefined || body.weight !== undefined, {
-    message: 'must have on_poison, weight or both',
+  .strictObject({
+    on_poison: onPoison.optional(),
+    max_attempts: z.int().min(1).max(100).optional(),
+    weight: z.number().min(0.001).max(1_000).optional(),
+    why,
+  })
+  .refine(({ why: _, ...settings }) => Object.values(settings).some((value) => value !== undefined), {
+    message: 'must name at least one setting',
   });
 
 /** How the tenant's publisher treats its events, apart from breaker and quota. */
@@ -54,9 +60,10 @@ export function settingsRoutes(context: AdminContext): AdminRoute[] {
           update: 'configure',
           args: {
             ...(body.on_poison === undefined ? {} : { onPoison: body.on_poison }),
+            ...(body.max_attempts === undefined ? {} : { maxAttempts: body.max_attempts }),
             ...(body.weight === undefined ? {} : { weight: body.weight }),
           },
-          part: ({ config }) => ({ on_poison: config.onPoison, weight: config.weight }),
+          part: partOf,
         });
         return toBody(after);
       },
@@ -64,6 +71,10 @@ export function settingsRoutes(context: AdminContext): AdminRoute[] {
   ];
 }
 
-function toBody({ tenant, config }: PublisherState): z.input<typeof settingsBody> {
-  return { tenant_id: tenant, on_poison: config.onPoison, weight: config.weight };
+function partOf({ config }: PublisherState): Omit<z.input<typeof settingsBody>, 'tenant_id'> {
+  return { on_poison: config.onPoison, max_attempts: config.maxAttempts, weight: config.weight };
+}
+
+function toBody(state: PublisherState): z.input<typeof settingsBody> {
+  return { tenant_id: state.tenant, ...partOf(state) };
 }

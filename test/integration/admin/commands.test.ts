@@ -102,12 +102,14 @@ describe('orders to publishers', () => {
     expect((await ask('getSettings', { params: { tenant } })).body).toEqual({
       tenant_id: tenant,
       on_poison: 'hold-key',
+      max_attempts: 5,
       weight: 1,
     });
     await order('changeSettings', tenant, { weight: 3 });
     expect((await order('changeSettings', tenant, { on_poison: 'skip' })).body).toEqual({
       tenant_id: tenant,
       on_poison: 'skip',
+      max_attempts: 5,
       weight: 3,
     });
     expectProblem(await order('configureCircuit', tenant), 422, 'invalid_body');
