@@ -20,10 +20,21 @@ import * as messages from './messages';
 interface Box {
   state: PublisherState;
   changed: boolean;
+  early: (() => void)[] | null;
 }
 
 /**
- * Registers all handlers. They are synchronous and only change the boxed state; the loop does the work. A signal with
+ * Carries out the orders that came before the publisher's row was read. They often start a workflow that was lost, and are newer
+ * than what its row remembers: a reset of a breaker that the row holds open was undone when the row was read after it.
+ */
+export function carryOutEarly(box: Box): void {
+  const early = box.early ?? [];
+  box.early = null;
+  for (const carryOut of early) carryOut();
+}
+
+/**
+ * Registers all handlers. They only change the boxed state; the loop does the work. A signal with
  * arguments that make no sense is counted and dropped (throwing would wedge the workflow); an update is refused by its
  * validator, which leaves no trace in the history.
  */
@@ -40,9 +51,16 @@ export function registerHandlers(box: Box): void {
   const signal =
     <T>(check: (command: unknown) => string | null, apply: (command: T) => PublisherState) =>
     (command: T): void => {
-      if (check(command) === null) change(apply(command));
-      else refuse();
+      if (check(command) !== null) refuse();
+      else if (box.early === null) change(apply(command));
+      else box.early.push(() => change(apply(command)));
     };
+  /** At once, or as soon as the row is read: the answer is the state in force. */
+  const order = (next: () => PublisherState): PublisherState | Promise<PublisherState> => {
+    const { early } = box;
+    if (early === null) return change(next());
+    return new Promise((resolve) => early.push(() => resolve(change(next()))));
+  };
   const validator =
     (check: (command: unknown) => string | null) =>
     (command: unknown): void => {
@@ -79,14 +97,18 @@ export function registerHandlers(box: Box): void {
     signal(checkUnhalt, () => unhalt(box.state)),
   );
 
-  setHandler(messages.pauseUpdate, (c) => change(pause(box.state, c, now())), { validator: validator(checkPause) });
-  setHandler(messages.resumeUpdate, () => change(resume(box.state)), { validator: validator(checkBy) });
-  setHandler(messages.openBreakerUpdate, (c) => change(openBreaker(box.state, c, now())), {
+  setHandler(messages.pauseUpdate, (c) => order(() => pause(box.state, c, now())), {
+    validator: validator(checkPause),
+  });
+  setHandler(messages.resumeUpdate, () => order(() => resume(box.state)), { validator: validator(checkBy) });
+  setHandler(messages.openBreakerUpdate, (c) => order(() => openBreaker(box.state, c, now())), {
     validator: validator(checkByWhy),
   });
-  setHandler(messages.resetBreakerUpdate, () => change(resetBreaker(box.state)), { validator: validator(checkBy) });
-  setHandler(messages.unhaltUpdate, () => change(unhalt(box.state)), { validator: validator(checkUnhalt) });
-  setHandler(messages.configureUpdate, (c) => change(configure(box.state, c)), {
+  setHandler(messages.resetBreakerUpdate, () => order(() => resetBreaker(box.state)), {
+    validator: validator(checkBy),
+  });
+  setHandler(messages.unhaltUpdate, () => order(() => unhalt(box.state)), { validator: validator(checkUnhalt) });
+  setHandler(messages.configureUpdate, (c) => order(() => configure(box.state, c)), {
     validator: validator(checkConfigure),
   });
 

@@ -22,7 +22,7 @@ import { advance, decide, defaultConfig, initialState, mergeConfig } from '../do
 import { storedReplay } from '../domain/replay-commands';
 import { restore, withConfig } from '../domain/publisher-commands';
 import { describeState } from './current-details';
-import { registerHandlers } from './handlers';
+import { carryOutEarly, registerHandlers } from './handlers';
 
 const local = proxyLocalActivities<PublisherActivities>({
   startToCloseTimeout: '10s',
@@ -44,12 +44,17 @@ const DRAIN_MARGIN_MS = 120_000;
 export async function publisher(input: PublisherInput): Promise<void> {
   const ref = input.publisher;
   // State and handlers first, before any await: buffered signals run as soon as their handlers exist.
-  const box = { state: input.state ?? initialState(ref, defaultConfig(), Date.now()), changed: true };
+  const box: Box = {
+    state: input.state ?? initialState(ref, defaultConfig(), Date.now()),
+    changed: true,
+    early: input.state === undefined ? [] : null,
+  };
   registerHandlers(box);
 
   const { settings, saved } = await local.loadPublisher(ref);
   if (input.state === undefined) box.state = restore(box.state, saved);
   box.state = withConfig(box.state, mergeConfig(defaultConfig(settings.breaker), box.state.overrides));
+  carryOutEarly(box);
 
   let remembered = { paused: saved.paused, halted: saved.halted, limits: saved.limits };
   for (;;) {
@@ -80,6 +85,8 @@ interface Box {
   state: PublisherState;
   /** Set by every handler; ends a wait. */
   changed: boolean;
+  /** Orders that came before the publisher's row was read; null from then on. */
+  early: (() => void)[] | null;
 }
 
 function mustContinue(settings: PublisherSettings): boolean {

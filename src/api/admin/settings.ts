@@ -20,7 +20,7 @@ const changeBody = z
     weight: z.number().min(0.001).max(1_000).optional(),
     why,
   })
-  .refine(({ why: _, ...settings }) => Object.values(settings).some((value) => value !== undefined), {
+  .refine((body) => Object.entries(body).some(([name, value]) => name !== 'why' && value !== undefined), {
     message: 'must name at least one setting',
   });
 
