@@ -136,3 +136,13 @@ export async function readPlan(
   const { destination, shard, ...rest } = row;
   return { ref: { tenant, destination, shard }, ...rest };
 }
+
+/** Whose plan this is; null if nobody's. Plans are few and live for a day, so that no index has to find them by id alone. */
+export async function tenantOfPlan(db: Db, planId: string): Promise<string | null> {
+  const rows = await query<{ tenant: string }>(
+    db,
+    'select tenant_id as tenant from outbox.replay_plans where plan_id = $1::uuid',
+    [planId],
+  );
+  return rows[0]?.tenant ?? null;
+}

@@ -9,6 +9,8 @@ import { parkingRoutes } from './parking';
 import { pauseRoutes } from './pause';
 import { publisherRoutes } from './publishers';
 import { quotaRoutes } from './quotas';
+import { replayNowRoutes } from './replay-now';
+import { replayRoutes } from './replays';
 import type { AdminRoute } from './route';
 import { settingsRoutes } from './settings';
 import { summaryRoute } from './summary';
@@ -22,6 +24,8 @@ export function adminRoutes(context: AdminContext, version: string): readonly Ad
     summaryRoute(context),
     ...undeliveredRoutes(context),
     ...parkingRoutes(context),
+    ...replayNowRoutes(context),
+    ...replayRoutes(context),
     ...publisherRoutes(context),
     ...circuitRoutes(context),
     ...quotaRoutes(context),
