@@ -8,7 +8,7 @@ buildIfStale({ project: 'tsconfig.build.json', compiled: 'dist', sources: ['src'
 buildIfStale({
   project: 'tsconfig.bench.json',
   compiled: 'dist-bench/src',
-  sources: ['src', 'bench', 'faults', 'model', 'test/support'],
+  sources: ['src', 'bench', 'faults', 'model'],
 });
 
 const file = resolve(root, process.argv[2]);

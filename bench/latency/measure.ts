@@ -1,5 +1,5 @@
 import { Pool } from 'pg';
-import { Random } from '../../test/support/random';
+import { Random } from '../../faults/traffic/random';
 import type { Bench } from '../harness/bench';
 import { now, poll, until } from '../harness/clock';
 import { percentile } from '../harness/statistics';

@@ -1,4 +1,4 @@
-import { Random } from '../../test/support/random';
+import { Random } from '../../faults/traffic/random';
 
 export const PAYLOAD_BYTES = 300;
 /** Ordering keys per tenant. */

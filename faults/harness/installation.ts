@@ -41,6 +41,11 @@ export class Installation {
     return run<R>(this.databaseUrl, text, values);
   }
 
+  /** A statement on the server's own database: for what cannot be done from inside the installation's. */
+  async onServer<R>(text: string, values: unknown[] = []): Promise<R[]> {
+    return run<R>(this.serverUrl, text, values);
+  }
+
   async backlog(): Promise<Backlog> {
     const [row] = await this.query<Backlog>(
       `select (select count(*)::int from outbox.events where status = 'pending') as pending,

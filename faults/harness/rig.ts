@@ -17,7 +17,7 @@ export interface RigOptions {
   /** The servers themselves, without proxies. */
   readonly servers: Addresses;
   /** Port of the broker's listener behind the Kafka proxy, and the port that it advertises; absent = no Kafka proxy. */
-  readonly proxiedKafka?: { readonly brokerPort: number; readonly port: number };
+  readonly proxiedKafka?: { readonly brokerPort: number; readonly port: number } | undefined;
 }
 
 export interface LaunchOptions {
@@ -110,8 +110,11 @@ export class Rig {
   }
 
   /** An api, and a key for each tenant: what `Traffic` needs to post events. */
-  async ingest(tenants: readonly string[]): Promise<{ url: string; keys: Record<string, string> }> {
-    const api = await this.api();
+  async ingest(
+    tenants: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<{ url: string; keys: Record<string, string> }> {
+    const api = await this.api({ env });
     const keys: Record<string, string> = {};
     for (const tenant of tenants) {
       keys[tenant] = await createKey(api, tenant);

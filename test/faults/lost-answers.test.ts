@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FaultStack } from '../../faults/harness/stacks';
-import { startFaultStack } from '../../faults/harness/stacks';
+import type { FaultStack } from '../../faults/servers/fault-stack';
+import { startFaultStack } from '../../faults/servers/fault-stack';
 import type { KafkaRule } from '../../faults/proxy/kafka-rules';
 import { endTxnCommits } from '../../faults/proxy/kafka-rules';
 import type { TcpRule } from '../../faults/proxy/tcp-proxy';

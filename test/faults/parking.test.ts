@@ -1,7 +1,7 @@
 import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import type { Acknowledged } from '../../src/audit/acknowledged';
 import type { Rig } from '../../faults/harness/rig';
-import type { Draft } from '../support/traffic-events';
+import type { Draft } from '../../faults/traffic/drafts';
 import {
   createTopics,
   enqueueAll,

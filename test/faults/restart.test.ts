@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { startFaultStack } from '../../faults/harness/stacks';
-import type { FaultStack } from '../../faults/harness/stacks';
+import { startFaultStack } from '../../faults/servers/fault-stack';
+import type { FaultStack } from '../../faults/servers/fault-stack';
 import { SERVER_NAMES } from '../../src/stack/guard-protocol';
 import { expectClean, faultRun } from '../support/fault-run';
 

@@ -2,7 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';
 import { publisherId } from '../../src/domain/publisher';
 import type { Rig } from '../../faults/harness/rig';
-import type { Draft } from '../support/traffic-events';
+import type { Draft } from '../../faults/traffic/drafts';
 import { enqueueAll, expectClean, faultRun, sharedServers, until } from '../support/fault-run';
 
 /** Nobody looks at a sleeping publisher, so each way of losing its wake must be healed by somebody. */

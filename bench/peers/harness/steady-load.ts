@@ -1,5 +1,5 @@
 import { Pool } from 'pg';
-import { Random } from '../../../test/support/random';
+import { Random } from '../../../faults/traffic/random';
 import { now, until } from '../../harness/clock';
 import { PAYLOAD_BYTES } from '../../load/events';
 

@@ -30,6 +30,12 @@ export class Random {
     return item;
   }
 
+  /** The items in another order. */
+  shuffled<T>(items: readonly T[]): T[] {
+    const rest = [...items];
+    return Array.from({ length: items.length }, () => rest.splice(Math.floor(this.next() * rest.length), 1)).flat();
+  }
+
   /** A generator of its own, so that concurrent actors do not take each other's numbers. */
   fork(): Random {
     return new Random(Math.floor(this.next() * 4_294_967_296));

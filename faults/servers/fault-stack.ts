@@ -11,6 +11,8 @@ export interface FaultStack {
   readonly stack: Stack;
   /** For `RigOptions.proxiedKafka`. */
   readonly proxiedKafka: { readonly brokerPort: number; readonly port: number };
+  /** Holds the servers' data and logs. */
+  readonly dataDir: string;
   /** Stops the servers and deletes their data. */
   stop(): Promise<void>;
 }
@@ -19,10 +21,8 @@ export interface FaultStack {
 export async function startFaultStack(
   only: readonly ServerName[],
   kafkaProperties: Readonly<Record<string, string>> = {},
+  dataDir = temporaryFolder(),
 ): Promise<FaultStack> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'outbox-fault-stack-'));
-  // The user of Postgres must be able to enter it when the tests run as root.
-  chmodSync(dataDir, 0o755);
   const ports = await fourPorts();
   const env = {
     PATH: process.env['PATH'],
@@ -40,12 +40,20 @@ export async function startFaultStack(
   });
   return {
     stack,
+    dataDir,
     proxiedKafka: { brokerPort: ports.behindProxy, port: ports.proxy },
     stop: async () => {
       await stack.stop();
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** A fresh folder that the user of Postgres may enter too, should this run as root. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'outbox-fault-stack-'));
+  chmodSync(folder, 0o755);
+  return folder;
 }
 
 async function fourPorts(): Promise<{ plain: number; controller: number; behindProxy: number; proxy: number }> {

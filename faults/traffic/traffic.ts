@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'pg';
 import type { Acknowledged } from '../../src/audit/acknowledged';
 import { Random } from './random';
-import { DraftMaker, acknowledge } from './traffic-events';
-import type { Draft } from './traffic-events';
-import { post, writeInTransaction } from './traffic-writers';
-import type { WriteOutcome } from './traffic-writers';
+import { DraftMaker, acknowledge } from './drafts';
+import type { Draft } from './drafts';
+import { post, writeInTransaction } from './writers';
+import type { WriteOutcome } from './writers';
 
 export interface TrafficOptions {
   readonly seed: number;
@@ -46,6 +46,7 @@ export class Traffic {
   readonly #pool: Pool;
   readonly #lanes: Lane[];
   #running = true;
+  #paused = false;
   readonly #actors: Promise<void>[];
 
   private constructor(private readonly options: TrafficOptions) {
@@ -80,6 +81,15 @@ export class Traffic {
     await this.#pool.end();
   }
 
+  /** From the next step on nothing is produced until `resume`. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+  }
+
   /** Resolves when at least so many events are acknowledged in all. Rejects after `deadlineMs`. */
   async reached(events: number, deadlineMs = 30_000): Promise<void> {
     const deadline = Date.now() + deadlineMs;
@@ -101,6 +111,10 @@ export class Traffic {
   async #act(random: Random, prefix: string): Promise<void> {
     const drafts = new DraftMaker(random, prefix);
     while (this.#running) {
+      if (this.#paused) {
+        await delay(20);
+        continue;
+      }
       if (random.chance(SOME.unkeyed)) await this.#unkeyed(random, drafts);
       else await this.#keyed(random, drafts);
       await delay(random.int(0, this.options.pauseMs ?? 40));

@@ -1,7 +1,7 @@
-import type { Pool, PoolClient } from 'pg';
+import type { ClientBase, Pool, PoolClient } from 'pg';
 import { setTimeout as delay } from 'node:timers/promises';
-import { contentTypeOf, payloadBytes } from './traffic-events';
-import type { Draft } from './traffic-events';
+import { contentTypeOf, payloadBytes } from './drafts';
+import type { Draft } from './drafts';
 
 /** `lost`: the answer never came, so the event may exist (its id is known if the database had named it). */
 export type WriteOutcome =
@@ -46,7 +46,8 @@ export async function writeInTransaction(
   }
 }
 
-async function enqueue(client: PoolClient, draft: Draft): Promise<string> {
+/** Enqueues one draft in the transaction of `client`; resolves with its id. */
+export async function enqueue(client: ClientBase, draft: Draft): Promise<string> {
   const json = typeof draft.payload === 'string';
   const { rows } = await client.query<{ id: string }>(
     json

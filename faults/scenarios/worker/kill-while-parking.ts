@@ -1,0 +1,46 @@
+import type { FailpointName } from '../../../src/failpoints/plan';
+import { workerDiesAt } from '../../harness/struck-workers';
+import { createTopics, limitTopic } from '../../harness/topics';
+import type { Scenario } from '../../runner/scenario';
+import { enqueueAll } from '../../traffic/enqueue-all';
+import { largeAndSmall } from '../../acts/poison';
+
+const PARKING: readonly FailpointName[] = ['before_park', 'after_park', 'before_record_anew', 'after_record_anew'];
+
+export const killWhileParking: Scenario = {
+  name: 'kill-while-parking',
+  group: 'worker',
+  about: 'kill -9 around parking an event that is too large, and around recording a batch anew without it',
+  faults: [...PARKING, 'after_record'],
+  tenants: 2,
+  workers: 0,
+  // Nothing else: the steps must be reached by the batches that hold the large events.
+  traffic: { actors: 1 },
+  async run(scene) {
+    const brokers = scene.servers.addresses.kafkaBrokers;
+    const [narrow, narrowed] = ['narrow', 'narrowed'].map((kind) => `${scene.rig.options.name}-${kind}`) as [
+      string,
+      string,
+    ];
+    const [tenant = ''] = scene.tenants;
+    await createTopics(brokers, [narrow, narrowed], { [narrow]: 2_000 });
+    scene.traffic.pause();
+    await scene.strike(['before_park', 'after_park'], async () => {
+      scene.produced(await enqueueAll(scene.rig.direct.databaseUrl, largeAndSmall(tenant, narrow)));
+      await workerDiesAt(scene.rig, 'before_park', 1);
+      await workerDiesAt(scene.rig, 'after_park', 1);
+      await (await scene.worker()).child.stop();
+    });
+    await scene.strike(['after_record', 'before_record_anew', 'after_record_anew'], async () => {
+      // Recorded while the topic still took it, refused when the batch is sent again.
+      scene.produced(await enqueueAll(scene.rig.direct.databaseUrl, largeAndSmall(tenant, narrowed)));
+      await workerDiesAt(scene.rig, 'after_record', 1);
+      await limitTopic(brokers, narrowed, 2_000);
+      await workerDiesAt(scene.rig, 'before_record_anew', 1);
+      await workerDiesAt(scene.rig, 'after_record_anew', 1);
+      await scene.worker();
+    });
+    scene.traffic.resume();
+    await scene.traffic.reached(scene.traffic.acknowledged.length + 30);
+  },
+};
