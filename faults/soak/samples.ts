@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import type { SoakFigures } from '../report/results';
 
-interface Sample {
+export interface Sample {
   /** min since the start of the sampling. */
   readonly at: number;
   readonly rssMb: number;
@@ -22,24 +22,11 @@ export class Sampler {
     this.#timer.unref();
   }
 
-  /** Ends the sampling. The first tenth, at least a minute, is warm-up: caches fill, code is compiled. */
+  /** Ends the sampling. */
   finish(): SoakFigures {
     clearInterval(this.#timer);
     this.#sample();
-    const minutes = (Date.now() - this.#started) / 60_000;
-    const settled = this.#samples.filter(({ at }) => at >= Math.min(Math.max(1, minutes / 10), minutes / 2));
-    const tenth = Math.max(3, Math.floor(settled.length / 10));
-    const [first, last] = [settled.slice(0, tenth), settled.slice(-tenth)];
-    return {
-      minutes: tidy(minutes),
-      rssSlopeMbPerMinute: tidy(slope(settled)),
-      // Sockets come and go with the faults: a median says more than one moment.
-      fdsFirst: median(first.map(({ fds }) => fds)),
-      fdsLast: median(last.map(({ fds }) => fds)),
-      rssFirstMb: Math.round(median(first.map(({ rssMb }) => rssMb))),
-      rssLastMb: Math.round(median(last.map(({ rssMb }) => rssMb))),
-      samples: settled.length,
-    };
+    return figuresOf(this.#samples, (Date.now() - this.#started) / 60_000);
   }
 
   #sample(): void {
@@ -52,6 +39,23 @@ export class Sampler {
       // The process has ended; the soak itself fails for that.
     }
   }
+}
+
+/** What the samples say. The first tenth, at least a minute, is warm-up: caches fill, code is compiled. */
+export function figuresOf(samples: readonly Sample[], minutes: number): SoakFigures {
+  const settled = samples.filter(({ at }) => at >= Math.min(Math.max(1, minutes / 10), minutes / 2));
+  const tenth = Math.max(3, Math.floor(settled.length / 10));
+  const [first, last] = [settled.slice(0, tenth), settled.slice(-tenth)];
+  return {
+    minutes: tidy(minutes),
+    rssSlopeMbPerMinute: tidy(slope(settled)),
+    // Sockets come and go with the faults: a median says more than one moment.
+    fdsFirst: median(first.map(({ fds }) => fds)),
+    fdsLast: median(last.map(({ fds }) => fds)),
+    rssFirstMb: Math.round(median(first.map(({ rssMb }) => rssMb))),
+    rssLastMb: Math.round(median(last.map(({ rssMb }) => rssMb))),
+    samples: settled.length,
+  };
 }
 
 /** Least squares, MB per minute. */
