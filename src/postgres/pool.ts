@@ -62,12 +62,18 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
   return pool;
 }
 
-/** Runs `fn` in one transaction. A connection whose rollback fails is thrown away, never reused. */
+/** Runs `fn` in one transaction. A connection that breaks or whose rollback fails is thrown away, never reused. */
 export async function withTransaction<T>(pool: Pool, fn: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect().catch((error: unknown) => {
     throw classify(error);
   });
   let broken: Error | undefined;
+  // The pool listens to idle connections only. One that breaks while it is ours reports that to us, beside failing the
+  // statement under way, and without a listener ends the process: an immediate shutdown of Postgres took the api with it.
+  const onError = (error: Error): void => {
+    broken = error;
+  };
+  client.on('error', onError);
   try {
     await query(client, 'begin');
     const result = await fn(client);
@@ -75,11 +81,12 @@ export async function withTransaction<T>(pool: Pool, fn: (client: PoolClient) =>
     return result;
   } catch (error) {
     await client.query('rollback').catch((failure: Error) => {
-      broken = failure;
+      broken ??= failure;
     });
     throw error;
   } finally {
     client.release(broken);
+    client.off('error', onError);
   }
 }
 
