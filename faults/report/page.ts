@@ -59,7 +59,7 @@ function section(run: FaultsResults): string {
   const kind =
     soak !== undefined ? `Soak of ${Math.round(soak.minutes)} minutes` : run.quick ? 'Short selection' : 'Full run';
   const verdict = run.clean ? 'clean: every planned fault happened' : '**not clean**, see below';
-  return `## ${kind}
+  return `## ${kindOf(run)}
 
 ${run.date.slice(0, 16).replace('T', ' ')} UTC, seed ${run.seed}, \`--seconds ${run.seconds}\`, ${Math.round(run.tookSeconds / 60)} minutes: ${machine.cpus} × ${machine.model}, ${machine.memoryGb} GiB,
 ${machine.system}, Node ${machine.node}; servers, workers, api and producers share it.
@@ -72,6 +72,12 @@ ${markdownTable(
 )}
 
 ${soak === undefined ? about(run.scenarios) : ''}`;
+}
+
+function kindOf({ soak, quick, only }: FaultsResults): string {
+  if (soak !== undefined) return `Soak of ${Math.round(soak.minutes)} minutes`;
+  if (only !== null) return `Only ${only.join(', ')}`;
+  return quick ? 'Short selection' : 'Full run';
 }
 
 function soakLines(soak: NonNullable<FaultsResults['soak']>): string {

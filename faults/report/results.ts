@@ -32,6 +32,8 @@ export interface FaultsResults {
   readonly tookSeconds: number;
   readonly seconds: number;
   readonly quick: boolean;
+  /** The scenarios or groups that were asked for; null = all. */
+  readonly only: readonly string[] | null;
   readonly machine: {
     readonly cpus: number;
     readonly model: string;
@@ -45,6 +47,7 @@ export interface Circumstances {
   readonly seed: number;
   readonly seconds: number;
   readonly quick: boolean;
+  readonly only: readonly string[] | null;
   readonly tookSeconds: number;
   readonly soak?: SoakFigures;
 }
@@ -52,7 +55,7 @@ export interface Circumstances {
 export function results(scenarios: readonly ScenarioResult[], circumstances: Circumstances): FaultsResults {
   const sum = (of: (result: ScenarioResult) => number): number =>
     scenarios.reduce((total, result) => total + of(result), 0);
-  const { seed, seconds, quick, tookSeconds, soak } = circumstances;
+  const { seed, seconds, quick, only, tookSeconds, soak } = circumstances;
   return {
     seed,
     events: sum(({ events }) => events),
@@ -68,6 +71,7 @@ export function results(scenarios: readonly ScenarioResult[], circumstances: Cir
     tookSeconds: Math.round(tookSeconds),
     seconds,
     quick,
+    only,
     machine: {
       cpus: cpus().length,
       model: cpus()[0]?.model ?? 'unknown',

@@ -6,7 +6,7 @@ import { readResults, results, writeResults } from '../../../faults/report/resul
 import { table } from '../../../faults/report/table';
 import type { ScenarioResult } from '../../../faults/runner/run-scenario';
 
-const run = { seed: 42, seconds: 15, quick: false, tookSeconds: 61.4 };
+const run = { seed: 42, seconds: 15, quick: false, only: null, tookSeconds: 61.4 };
 
 function scenario(changes: Partial<ScenarioResult> = {}): ScenarioResult {
   return {
