@@ -56,8 +56,6 @@ itself is explored exhaustively to a stated depth in [model.md](model.md).
 
 function section(run: FaultsResults): string {
   const { machine, soak } = run;
-  const kind =
-    soak !== undefined ? `Soak of ${Math.round(soak.minutes)} minutes` : run.quick ? 'Short selection' : 'Full run';
   const verdict = run.clean ? 'clean: every planned fault happened' : '**not clean**, see below';
   return `## ${kindOf(run)}
 
