@@ -1,5 +1,6 @@
 import type { FailpointName } from '../../../src/failpoints/plan';
 import { workerDiesAt } from '../../harness/struck-workers';
+import type { Service } from '../../harness/service-process';
 import type { Scenario } from '../../runner/scenario';
 
 /** Where ordinary traffic comes by. Parking and recording anew have a scenario of their own. */
@@ -39,12 +40,12 @@ export const killEachStep: Scenario = {
     const order = plan['order'] as readonly FailpointName[];
     for (let at = 0; at < order.length; at += IN_A_ROW) {
       const names = order.slice(at, at + IN_A_ROW);
-      let healthy: Awaited<ReturnType<typeof scene.worker>> | null = null;
+      const healthy: Service[] = [];
       await scene.strike(names, async () => {
         for (const name of names) await workerDiesAt(scene.rig, name, Number(plan['hit']));
-        healthy = await scene.worker();
+        healthy.push(await scene.worker());
       });
-      await (healthy as Awaited<ReturnType<typeof scene.worker>> | null)?.child.stop();
+      for (const { child } of healthy) await child.stop();
     }
     await scene.worker();
   },

@@ -1,5 +1,6 @@
 import type { FailpointName } from '../../../src/failpoints/plan';
 import { workerDiesAt } from '../../harness/struck-workers';
+import type { Service } from '../../harness/service-process';
 import { createTopics, limitTopic } from '../../harness/topics';
 import type { Scenario } from '../../runner/scenario';
 import { enqueueAll } from '../../traffic/enqueue-all';
@@ -25,12 +26,15 @@ export const killWhileParking: Scenario = {
     const [tenant = ''] = scene.tenants;
     await createTopics(brokers, [narrow, narrowed], { [narrow]: 2_000 });
     scene.traffic.pause();
+    const healthy: Service[] = [];
     await scene.strike(['before_park', 'after_park'], async () => {
       scene.produced(await enqueueAll(scene.rig.direct.databaseUrl, largeAndSmall(tenant, narrow)));
       await workerDiesAt(scene.rig, 'before_park', 1);
       await workerDiesAt(scene.rig, 'after_park', 1);
-      await (await scene.worker()).child.stop();
+      healthy.push(await scene.worker());
     });
+    // The next steps must find no worker that would take the drains.
+    for (const { child } of healthy) await child.stop();
     await scene.strike(['after_record', 'before_record_anew', 'after_record_anew'], async () => {
       // Recorded while the topic still took it, refused when the batch is sent again.
       scene.produced(await enqueueAll(scene.rig.direct.databaseUrl, largeAndSmall(tenant, narrowed)));

@@ -53,7 +53,7 @@ export async function publishBatch(
   const groups = groupEvents(batch, plan, topics);
 
   steps.enter('prepare');
-  if (groups.length > 0) await forgetting(shared, () => client.addPartitions(deadline, partitionsOf(groups)));
+  if (groups.length > 0) await forgetting(shared, null, () => client.addPartitions(deadline, partitionsOf(groups)));
   steps.enter('sending');
   const headers = new HeaderWriter(batch.events[0]?.tenant ?? '', `${publisher}@${batch.batchId}`);
   const [runs] = await Promise.all([sendAll(shared, client, groups, headers, deadline), client.addLedger(deadline)]);
@@ -138,7 +138,7 @@ async function sendAll(
       for (let from = 0; from < group.events.length;) {
         if (failed) return;
         const run = await shared.withWriter((writer) =>
-          forgetting(shared, () => sendOne(shared, client, group, from, headers, deadline, writer)),
+          forgetting(shared, group.topic, () => sendOne(shared, client, group, from, headers, deadline, writer)),
         );
         runs.push(run);
         from += run.count;
@@ -200,12 +200,16 @@ async function sendOne(
   }
 }
 
-/** Drops what is known about a topic that an answer contradicts. */
-async function forgetting<T>(shared: Shared, work: () => Promise<T>): Promise<T> {
+/**
+ * Drops what is known about a topic that an answer contradicts, and about `sentTo` after any failure: a leader that died answers
+ * nothing, and for the three minutes that its place is remembered, every send to it would fail.
+ */
+async function forgetting<T>(shared: Shared, sentTo: string | null, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof AnswerError && error.topic !== undefined) shared.directory.forget(error.topic);
+    if (sentTo !== null) shared.directory.forget(sentTo);
     throw error;
   }
 }

@@ -20,6 +20,8 @@ const COORDINATOR_BUSY = [
 ] as const;
 /** A definite refusal of a produce request, which a fresh look at the leaders (or a moment) can heal. */
 const LEADER_MOVED = [CODE.NOT_LEADER, CODE.LEADER_NOT_AVAILABLE, CODE.NOT_ENOUGH_REPLICAS] as const;
+/** kafkajs' names for a node that the cluster does not list any more, and for one that cannot be connected to. */
+const UNREACHED: ReadonlySet<string> = new Set(['KafkaJSBrokerNotFound', 'KafkaJSConnectionError']);
 const LEDGER_PARTITION = 0;
 
 export interface TransactionIds {
@@ -127,7 +129,7 @@ export class TransactionClient {
     const timeoutMs = this.settings.requestTimeoutMs;
     return deadline.retry(
       async () => {
-        const broker = await this.connections.byNode(await target.leader());
+        const broker = await this.#leaderBroker(await target.leader(), topic);
         const identity = { ...this.#current(), firstSequence: this.#sequences.next(topic, partition) };
         let count = 0;
         const answer = await this.connections.produce(broker, () => {
@@ -205,6 +207,17 @@ export class TransactionClient {
         return isAnswer(error, ...COORDINATOR_BUSY);
       },
     );
+  }
+
+  /** A leader that has left the cluster or refuses connections was sent nothing: as definite as its own NOT_LEADER. */
+  async #leaderBroker(nodeId: number, topic: string): Promise<Broker> {
+    try {
+      return await this.connections.byNode(nodeId);
+    } catch (error) {
+      const gone = error instanceof Error && UNREACHED.has(error.name);
+      if (!gone) throw error;
+      throw new AnswerError(CODE.LEADER_NOT_AVAILABLE, 'Metadata', topic);
+    }
   }
 
   #current(): ProducerIdentity {

@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto';
+import { withAdmin } from '../../faults/harness/topics';
+import { until } from '../../faults/harness/waiting';
+import { startKafkaCluster } from '../../faults/servers/kafka-cluster';
+import type { KafkaCluster } from '../../faults/servers/kafka-cluster';
+import { outboxEvent } from '../support/kafka-events';
+import { PATIENT, batchOf, testSink } from '../support/kafka-sink';
+
+const PARTITIONS = 6;
+
+/** Three brokers: what one alone cannot show. The rest of it is `npm run faults -- --only cluster-nodes-down`. */
+describe('a broker of three dies for good', () => {
+  let cluster: KafkaCluster;
+  const topic = `cluster-${randomUUID()}`;
+  beforeAll(async () => {
+    cluster = await startKafkaCluster();
+    await withAdmin(cluster.addresses, (admin) =>
+      admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: true }),
+    );
+  }, 180_000);
+  afterAll(() => cluster.stop());
+
+  it('and the next transaction goes to the new leaders, not to the one that was remembered', async () => {
+    const sink = testSink(cluster.addresses.split(','));
+    try {
+      // All keys, so that every partition is sent to and every leader is remembered.
+      const events = (from: number) =>
+        Array.from({ length: 60 }, (_, i) => outboxEvent(from + i, { topic, key: `key-${i}` }));
+      await (await sink.takeOver()).publish(batchOf(1, events(0)), PATIENT);
+      cluster.nodes[1]?.kill('kafka', 'SIGKILL');
+      const living = [cluster.nodes[0], cluster.nodes[2]].map((node) => node?.kafkaBrokers).join(',');
+      await until('new leaders of all partitions', () =>
+        withAdmin(living, async (admin) => {
+          const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+          return topics[0]?.partitions.every(({ leader }) => leader === 1 || leader === 3) ?? false;
+        }).catch(() => false),
+      );
+      const session = await sink.takeOver();
+      const placements = await session.publish(batchOf(2, events(100)), PATIENT);
+      expect(new Set(placements.map(({ partition }) => partition)).size).toBe(PARTITIONS);
+    } finally {
+      await sink.close();
+    }
+  }, 120_000);
+});
