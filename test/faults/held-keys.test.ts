@@ -3,7 +3,7 @@ import type { Acknowledged } from '../../src/audit/acknowledged';
 import { heldKeys } from '../../src/postgres/held-keys';
 import { releaseKey, retryEvents, skipEvents } from '../../src/postgres/operator-actions';
 import type { OperatorResult } from '../../src/postgres/operator-actions';
-import type { Draft } from '../support/traffic-events';
+import type { Draft } from '../../faults/traffic/drafts';
 import {
   createTopics,
   enqueueAll,
@@ -14,7 +14,7 @@ import {
   until,
   workerDiesAt,
 } from '../support/fault-run';
-import { Random } from '../support/random';
+import { Random } from '../../faults/traffic/random';
 import type { Rig } from '../../faults/harness/rig';
 
 const LIMIT = 20_000;
