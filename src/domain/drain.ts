@@ -9,6 +9,8 @@ export interface DrainRequest {
   readonly grantId: string;
   /** Most events to record under this grant; 0 = only settle what is in doubt (D0–D2). */
   readonly events: number;
+  /** Most bytes to record under this grant (a first event may exceed them alone); null or absent = no bound. */
+  readonly bytes?: number | null;
   /** Most time to spend before returning, ms. */
   readonly maxMs: number;
   /** How long to wait for new events once the backlog is empty, ms. */
@@ -27,6 +29,8 @@ export interface DrainRequest {
 export interface DrainOutcome {
   /** Events recorded under this grant (whether sent by this attempt or an earlier one). */
   readonly recorded: number;
+  /** Their bytes; absent from workers of older versions. */
+  readonly recordedBytes?: number;
   /** Events settled by this attempt. */
   readonly published: number;
   /** Events parked by this attempt. */
@@ -45,9 +49,10 @@ export interface DrainOutcome {
  * stopping this worker shuts down
  * fenced   another drain took over
  * failed   see `failure`
+ * paused   an operator paused this publisher or all of them; the row says sleeping, the sweep or the workflow goes on later
  * halted   row and ledger contradict each other; an operator must decide
  */
-export type DrainEnd = 'empty' | 'granted' | 'time' | 'stopping' | 'fenced' | 'failed' | 'halted';
+export type DrainEnd = 'empty' | 'granted' | 'time' | 'stopping' | 'fenced' | 'failed' | 'paused' | 'halted';
 
 export interface DrainFailure {
   readonly code: ErrorCode;

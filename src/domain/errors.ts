@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   EVENT_REFUSED: { retryable: false, breaker: false, park: true },
   LEDGER_MISMATCH: { retryable: false, breaker: false, park: false },
   FENCED: { retryable: true, breaker: false, park: false },
+  PAUSED: { retryable: true, breaker: false, park: false },
   REVISION_CHANGED: { retryable: true, breaker: false, park: false },
   POSTGRES_UNAVAILABLE: { retryable: true, breaker: false, park: false },
   POSTGRES_REFUSED: { retryable: false, breaker: false, park: false },

@@ -1,4 +1,8 @@
-import { CLOSED_BREAKER, breakerOpenedByOperator } from './breaker';
+import type { OpenBreaker } from './breaker';
+import { breakerOpenedByOperator, breakerResetByOperator, reopened } from './breaker';
+import type { BreakerConfig } from './breaker';
+import type { QuotaConfig } from './quota';
+import { initialQuota } from './quota';
 import type { OnPoison } from './hold-key';
 import { mergeConfig } from './publisher-state';
 import type { Overrides, PublisherConfig, PublisherState } from './publisher-state';
@@ -25,8 +29,11 @@ export interface UnhaltCommand {
 }
 export interface ConfigureCommand {
   readonly by: string;
-  readonly breaker?: { readonly threshold?: number; readonly resetMs?: number };
-  readonly quota?: { readonly ratePerSecond?: number | null; readonly burst?: number };
+  /** null = back to the deployment's. `failureThreshold` and `resetInterval` (seconds) are other names of the same two. */
+  readonly breaker?:
+    (Partial<BreakerConfig> & { readonly failureThreshold?: number; readonly resetInterval?: number }) | null;
+  /** null = back to the deployment's, with a full bucket. */
+  readonly quota?: Partial<QuotaConfig> | null;
   readonly onPoison?: OnPoison;
   readonly maxAttempts?: number;
   readonly weight?: number;
@@ -60,16 +67,8 @@ export function checkConfigure(command: unknown): string | null {
   if (wrong !== null) return wrong;
   const breaker = field(command, 'breaker');
   const quota = field(command, 'quota');
-  if (breaker !== undefined) {
-    if (!inRange(field(breaker, 'threshold'), 1, 1_000)) return 'breaker.threshold must be a number from 1 to 1000';
-    if (!inRange(field(breaker, 'resetMs'), 100, 86_400_000)) return 'breaker.resetMs must be 100 to 86400000 (ms)';
-  }
-  if (quota !== undefined) {
-    const rate = field(quota, 'ratePerSecond');
-    if (rate !== null && !inRange(rate, 0, 10_000_000))
-      return 'quota.ratePerSecond must be 0 to 10000000, or null for no limit';
-    if (!inRange(field(quota, 'burst'), 1, 10_000_000)) return 'quota.burst must be 1 to 10000000';
-  }
+  const wrongPart = checkBreaker(breaker) ?? checkQuota(quota);
+  if (wrongPart !== null) return wrongPart;
   const onPoison = field(command, 'onPoison');
   if (onPoison !== undefined && onPoison !== 'hold-key' && onPoison !== 'skip')
     return 'onPoison must be hold-key or skip';
@@ -77,6 +76,31 @@ export function checkConfigure(command: unknown): string | null {
   if (!inRange(maxAttempts, 1, 100) || (maxAttempts !== undefined && !Number.isInteger(maxAttempts)))
     return 'maxAttempts must be a whole number from 1 to 100: how often one event may be refused until it is parked';
   if (!inRange(field(command, 'weight'), 0.001, 1_000)) return 'weight must be 0.001 to 1000';
+  return null;
+}
+
+function checkBreaker(breaker: unknown): string | null {
+  if (breaker === undefined || breaker === null) return null;
+  if (typeof breaker !== 'object') return 'breaker must be an object, or null for the defaults';
+  for (const name of ['threshold', 'failureThreshold']) {
+    if (!inRange(field(breaker, name), 1, 1_000)) return `breaker.${name} must be a number from 1 to 1000`;
+  }
+  if (!inRange(field(breaker, 'resetMs'), 100, 86_400_000)) return 'breaker.resetMs must be 100 to 86400000 (ms)';
+  if (!inRange(field(breaker, 'resetInterval'), 0.1, 86_400)) return 'breaker.resetInterval must be 0.1 to 86400 (s)';
+  return null;
+}
+
+function checkQuota(quota: unknown): string | null {
+  if (quota === undefined || quota === null) return null;
+  if (typeof quota !== 'object') return 'quota must be an object, or null for the defaults';
+  const rate = (name: string, max: number): string | null => {
+    const value = field(quota, name);
+    return value === null || inRange(value, 0, max) ? null : `quota.${name} must be 0 to ${max}, or null for no limit`;
+  };
+  const wrong = rate('ratePerSecond', 10_000_000) ?? rate('bytesPerSecond', 10_000_000_000);
+  if (wrong !== null) return wrong;
+  if (!inRange(field(quota, 'burst'), 1, 10_000_000)) return 'quota.burst must be 1 to 10000000';
+  if (!inRange(field(quota, 'byteBurst'), 1, 10_000_000_000)) return 'quota.byteBurst must be 1 to 10000000000';
   return null;
 }
 
@@ -99,9 +123,10 @@ function holdOpen(state: PublisherState, heldOpen: NonNullable<Overrides['heldOp
   return { ...state, breaker, overrides: { ...state.overrides, heldOpen } };
 }
 
-export function resetBreaker(state: PublisherState): PublisherState {
+export function resetBreaker(state: PublisherState, command: ByCommand, now: number): PublisherState {
   const overrides = { ...state.overrides, heldOpen: undefined };
-  return { ...state, overrides, breaker: CLOSED_BREAKER, drain: { ...state.drain, woken: true, retryAt: null } };
+  const breaker = breakerResetByOperator(state.breaker, now, `${command.by} reset it`);
+  return { ...state, overrides, breaker, drain: { ...state.drain, woken: true, retryAt: null } };
 }
 
 export function unhalt(state: PublisherState): PublisherState {
@@ -115,6 +140,7 @@ export function restore(
     readonly limits: Overrides;
     readonly paused: PublisherState['paused'];
     readonly halted: PublisherState['halted'];
+    readonly breaker?: OpenBreaker | null;
   },
 ): PublisherState {
   const restored: PublisherState = {
@@ -122,30 +148,56 @@ export function restore(
     overrides: { ...saved.limits, ...state.overrides },
     paused: state.paused ?? saved.paused,
     halted: saved.halted,
+    breaker: saved.breaker == null ? state.breaker : reopened(saved.breaker),
   };
   return saved.limits.heldOpen === undefined ? restored : holdOpen(restored, saved.limits.heldOpen);
 }
 
-export function configure(state: PublisherState, command: ConfigureCommand): PublisherState {
+export function configure(state: PublisherState, command: ConfigureCommand, now: number): PublisherState {
   const { breaker, quota, onPoison, maxAttempts, weight } = command;
+  // A null takes the operator's word back: JSON leaves an undefined field out, in the state and in the row.
   const change: Overrides = {
-    ...(breaker === undefined ? {} : { breaker: { ...state.overrides.breaker, ...breaker } }),
-    ...(quota === undefined ? {} : { quota: { ...state.overrides.quota, ...quota } }),
+    ...(breaker === undefined ? {} : { breaker: breaker === null ? undefined : merged(state, breaker) }),
+    ...(quota === undefined ? {} : { quota: quota === null ? undefined : { ...state.overrides.quota, ...quota } }),
     ...(onPoison === undefined ? {} : { onPoison }),
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
     ...(weight === undefined ? {} : { weight }),
   };
-  const overrides = { ...state.overrides, ...change };
-  return withConfig({ ...state, overrides }, mergeConfig(state.config, overrides));
+  const next = inForce({ ...state, overrides: { ...state.overrides, ...change } });
+  return quota === null ? { ...next, quota: { ...initialQuota(next.config.quota, now), ...next.config.quota } } : next;
+}
+
+function merged(
+  state: PublisherState,
+  { failureThreshold, resetInterval, threshold, resetMs }: NonNullable<ConfigureCommand['breaker']>,
+): Partial<BreakerConfig> {
+  const most = threshold ?? failureThreshold;
+  const wait = resetMs ?? (resetInterval === undefined ? undefined : Math.round(resetInterval * 1_000));
+  return {
+    ...state.overrides.breaker,
+    ...(most === undefined ? {} : { threshold: most }),
+    ...(wait === undefined ? {} : { resetMs: wait }),
+  };
+}
+
+/** The deployment's settings, read at the start of each run, under what operators set. */
+export function withDefaults(state: PublisherState, defaults: PublisherConfig): PublisherState {
+  return inForce({ ...state, defaults });
 }
 
 /** Puts a config in force: a smaller burst cuts the tokens at hand, a larger one is filled by time only. */
-export function withConfig(state: PublisherState, config: PublisherConfig): PublisherState {
-  const tokens = Math.min(state.quota.tokens, config.quota.burst);
+function inForce(state: PublisherState): PublisherState {
+  const config = mergeConfig(state.defaults, state.overrides);
+  const { tokens, byteTokens, at } = state.quota;
   return {
     ...state,
     config,
-    quota: { tokens, at: state.quota.at, ...config.quota },
+    quota: {
+      tokens: Math.min(tokens, config.quota.burst),
+      byteTokens: Math.min(byteTokens, config.quota.byteBurst),
+      at,
+      ...config.quota,
+    },
     drain: { ...state.drain, woken: true },
   };
 }

@@ -2,6 +2,7 @@ import { PROBE_EVENTS, breakerFailed, breakerProbing, breakerSucceeded } from '.
 import type { DrainOutcome } from './drain';
 import type { PublisherState } from './publisher-state';
 import { spend } from './quota';
+import { denied, keptUp, used } from './quota-usage';
 
 /** First wait after a failure below the breaker's threshold; doubles with each, so that three of them span about 3.5 s. */
 const RETRY_MS = 500;
@@ -11,10 +12,10 @@ const BLOCKED_TOPIC_RETRY_MS = 2_000;
 const MAX_RETRY_MS = 10_000;
 
 /** A drain starts: the breaker's probe is on its way, the grant gets its number, the wake is consumed. */
-export function drainStarted(state: PublisherState, probe: boolean): PublisherState {
+export function drainStarted(state: PublisherState, probe: boolean, now: number): PublisherState {
   return {
     ...state,
-    breaker: probe ? breakerProbing(state.breaker) : state.breaker,
+    breaker: probe ? breakerProbing(state.breaker, now) : state.breaker,
     counters: { ...state.counters, drains: state.counters.drains + 1 },
     drain: { ...state.drain, grants: state.drain.grants + 1, woken: false, retryAt: null },
   };
@@ -38,16 +39,20 @@ export function drainEnded(
     parked: state.counters.parked + outcome.parked,
     failures: state.counters.failures + (outcome.failure === null ? 0 : 1),
   };
-  const quota = { ...spend(state.quota, state.config.quota, outcome.recorded), ...state.config.quota };
+  // An older worker does not say how many bytes: events alone are paid then.
+  const bytes = outcome.recordedBytes ?? 0;
+  const quota = { ...spend(state.quota, state.config.quota, outcome.recorded, bytes), ...state.config.quota };
+  const usage = used(state.usage, now, outcome.recorded, bytes);
   const breaker = reduceBreaker(state, outcome, request, now, random);
   // Parking is progress: a backlog full of refused events must not be worked off at one every ten seconds.
   const progress = outcome.published > 0 || outcome.parked > 0;
   const failed = outcome.end === 'failed' && !progress ? state.drain.failed + 1 : 0;
-  const more = outcome.end !== 'empty' && outcome.end !== 'halted';
+  const more = outcome.end !== 'empty' && outcome.end !== 'paused' && outcome.end !== 'halted';
   return {
     ...state,
     counters,
     quota,
+    usage: outcome.end === 'empty' ? keptUp(usage) : usage,
     breaker,
     halted: outcome.end === 'halted' ? { why: outcome.failure?.message ?? 'halted', since: now } : state.halted,
     drain: {
@@ -63,8 +68,14 @@ export function drainEnded(
           ? state.drain.lastFailure
           : { code: outcome.failure.code, message: outcome.failure.message.slice(0, 500), at: now },
       blockedTopics: outcome.blockedTopics.slice(0, 20),
+      allPaused: outcome.end === 'paused',
     },
   };
+}
+
+/** The publisher waits: a wait for tokens counts as a denial. */
+export function waitStarted(state: PublisherState, wait: { readonly quota?: true }, now: number): PublisherState {
+  return wait.quota === true ? { ...state, usage: denied(state.usage, now) } : state;
 }
 
 /** A failure counts only when nothing else of the publisher succeeded: one dead topic must not stop the others. */
@@ -75,7 +86,7 @@ function reduceBreaker(
   now: number,
   random: number,
 ): PublisherState['breaker'] {
-  if (outcome.published > 0) return breakerSucceeded(state.breaker);
+  if (outcome.published > 0) return breakerSucceeded(state.breaker, now);
   if (outcome.failure !== null && outcome.failure.breaker) {
     return breakerFailed(
       state.breaker,
@@ -88,7 +99,7 @@ function reduceBreaker(
   // A probe that found nothing to send, or only events to park, has reached the destination without a failure.
   const probed =
     request.probe && (outcome.end === 'empty' || outcome.end === 'granted' || outcome.parked >= PROBE_EVENTS);
-  return probed ? breakerSucceeded(state.breaker) : state.breaker;
+  return probed ? breakerSucceeded(state.breaker, now) : state.breaker;
 }
 
 function retryAt(outcome: DrainOutcome, failed: number, now: number, random: number): number | null {

@@ -1,4 +1,5 @@
-import type { BreakerConfig } from './breaker';
+import type { BreakerConfig, OpenBreaker } from './breaker';
+import type { QuotaConfig } from './quota';
 import type { Overrides, PublisherState, WaitReason } from './publisher-state';
 import type { PublisherRef } from './publisher';
 import type { DrainOutcome, DrainRequest } from './drain';
@@ -17,6 +18,8 @@ export interface PublisherSettings {
   /** A run continues as new beyond this many history events. */
   readonly maxHistoryEvents: number;
   readonly breaker: BreakerConfig;
+  /** Absent in settings that a worker of an older version read. */
+  readonly quota?: QuotaConfig;
 }
 
 /** The part of the publisher's row that an operator set and that must survive a wiped Temporal. */
@@ -24,6 +27,8 @@ export interface SavedPublisher {
   readonly limits: Overrides;
   readonly paused: PublisherState['paused'];
   readonly halted: PublisherState['halted'];
+  /** A breaker that opened by itself; null = closed, or held open by an operator (see limits). Absent from older versions. */
+  readonly breaker?: OpenBreaker | null;
 }
 
 /** One object argument, so that fields can be added without breaking running workflows. */
@@ -46,6 +51,8 @@ export interface PublisherActivities {
 }
 
 export interface PublisherSave {
+  /** A breaker that opened by itself. */
+  readonly breaker?: OpenBreaker | null;
   /** null = only what operators set; the row's state stays as it is. */
   readonly why: WaitReason | null;
   /** ms since epoch, null = without end. */

@@ -6,18 +6,24 @@ import type { PublisherRef } from './publisher';
 import type { ReplayCommand } from './replay-commands';
 import type { QuotaConfig, QuotaState } from './quota';
 import { UNLIMITED_QUOTA, grantable, initialQuota, refill, waitForTokens } from './quota';
+import type { QuotaUsage } from './quota-usage';
+import { initialUsage } from './quota-usage';
 
 /** Everything a publisher workflow knows: plain JSON, carried over continue-as-new, returned by the query `state`. */
 export interface PublisherState {
   readonly tenant: string;
   readonly destination: string;
   readonly shard: number;
+  /** The deployment's settings. */
+  readonly defaults: PublisherConfig;
   /** In force: the deployment's defaults under what operators set. */
   readonly config: PublisherConfig;
   /** What operators set, and nothing else: a new deployment's defaults reach all other fields. */
   readonly overrides: Overrides;
   readonly breaker: BreakerState;
-  readonly quota: QuotaState & { readonly ratePerSecond: number | null; readonly burst: number };
+  /** The bucket, with the limits in force beside it. */
+  readonly quota: QuotaState & QuotaConfig;
+  readonly usage: QuotaUsage;
   readonly paused: Paused | null;
   readonly halted: Halted | null;
   readonly counters: Counters;
@@ -84,18 +90,24 @@ export interface DrainMemory {
   readonly retryAt: number | null;
   readonly lastFailure: { readonly code: string; readonly message: string; readonly at: number } | null;
   readonly blockedTopics: readonly string[];
+  /** The last drain was refused because everything is paused; the sweep wakes this publisher afterwards. */
+  readonly allPaused: boolean;
 }
 
 /** What the publisher does next. */
 export type Decision =
-  | { readonly kind: 'drain'; readonly events: number; readonly probe: boolean }
-  | { readonly kind: 'wait'; readonly why: WaitReason; readonly until: number | null };
+  | { readonly kind: 'drain'; readonly events: number; readonly bytes: number | null; readonly probe: boolean }
+  /** `quota`: it has to wait for tokens. */
+  | { readonly kind: 'wait'; readonly why: WaitReason; readonly until: number | null; readonly quota?: true };
 
 /** The row's state while the publisher waits: the sweep reads it and leaves such publishers alone. */
 export type WaitReason = 'sleeping' | 'paused' | 'throttled' | 'open' | 'halted';
 
-export function defaultConfig(breaker: BreakerConfig = DEFAULT_BREAKER): PublisherConfig {
-  return { breaker, quota: UNLIMITED_QUOTA, onPoison: DEFAULT_ON_POISON, maxAttempts: DEFAULT_MAX_ATTEMPTS, weight: 1 };
+export function defaultConfig(
+  breaker: BreakerConfig = DEFAULT_BREAKER,
+  quota: QuotaConfig = UNLIMITED_QUOTA,
+): PublisherConfig {
+  return { breaker, quota, onPoison: DEFAULT_ON_POISON, maxAttempts: DEFAULT_MAX_ATTEMPTS, weight: 1 };
 }
 
 /** The deployment's defaults under what operators set. */
@@ -112,10 +124,12 @@ export function mergeConfig(base: PublisherConfig, overrides: Overrides): Publis
 export function initialState(ref: PublisherRef, config: PublisherConfig, now: number): PublisherState {
   return {
     ...ref,
+    defaults: config,
     config,
     overrides: {},
     breaker: CLOSED_BREAKER,
     quota: { ...initialQuota(config.quota, now), ...config.quota },
+    usage: initialUsage(now),
     paused: null,
     halted: null,
     counters: { wakes: 0, drains: 0, batches: 0, published: 0, parked: 0, failures: 0, refusedCommands: 0 },
@@ -129,9 +143,26 @@ export function initialState(ref: PublisherRef, config: PublisherConfig, now: nu
       retryAt: null,
       lastFailure: null,
       blockedTopics: [],
+      allPaused: false,
     },
   };
 }
+
+/** A state that an older version carried over continue-as-new, with what it lacks. */
+export function upgraded(state: PublisherState, now: number): PublisherState {
+  const { quota, breaker, drain } = state as Partial<PublisherState>;
+  return {
+    ...state,
+    defaults: (state as Partial<PublisherState>).defaults ?? defaultConfig(),
+    breaker: { ...CLOSED_BREAKER, ...breaker },
+    quota: { ...initialQuota(UNLIMITED_QUOTA, now), ...UNLIMITED_QUOTA, ...quota },
+    usage: (state as Partial<PublisherState>).usage ?? initialUsage(now),
+    drain: { ...state.drain, allPaused: drain?.allPaused ?? false },
+  };
+}
+
+/** Settles what is in doubt and sends nothing. */
+const LOOK_ONLY: Decision = { kind: 'drain', events: 0, bytes: null, probe: false };
 
 /** Lets time do its work: refills the quota, ends a pause whose time is over. */
 export function advance(state: PublisherState, now: number): PublisherState {
@@ -151,7 +182,7 @@ export function decide(state: PublisherState, now: number, maxGrant: number): De
   const backingOff = retryAt !== null && now < retryAt;
   if (state.paused !== null) {
     if (!state.drain.doubt) return { kind: 'wait', why: 'paused', until: state.paused.until };
-    if (!backingOff) return { kind: 'drain', events: 0, probe: false };
+    if (!backingOff) return LOOK_ONLY;
     return { kind: 'wait', why: 'paused', until: retryAt };
   }
   if (!state.drain.woken && !state.drain.doubt) return { kind: 'wait', why: 'sleeping', until: null };
@@ -160,14 +191,14 @@ export function decide(state: PublisherState, now: number, maxGrant: number): De
   const breaker = breakerAllows(state.breaker, now);
   if (breaker.allow === 'none') {
     // An operator opened it while a batch was in doubt: settle that one, for readers of a shared topic wait for it.
-    if (state.breaker.manual && state.drain.doubt) return { kind: 'drain', events: 0, probe: false };
+    if (state.breaker.manual && state.drain.doubt) return LOOK_ONLY;
     return { kind: 'wait', why: 'open', until: breaker.until };
   }
   const wanted = breaker.allow === 'probe' ? PROBE_EVENTS : maxGrant;
-  const events = grantable(state.quota, state.config.quota, wanted);
+  const { events, bytes } = grantable(state.quota, state.config.quota, wanted);
   if (events === 0) {
     const wait = waitForTokens(state.quota, state.config.quota, wanted);
-    return { kind: 'wait', why: 'throttled', until: wait === null ? null : now + wait };
+    return { kind: 'wait', why: 'throttled', until: wait === null ? null : now + wait, quota: true };
   }
-  return { kind: 'drain', events, probe: breaker.allow === 'probe' };
+  return { kind: 'drain', events, bytes, probe: breaker.allow === 'probe' };
 }

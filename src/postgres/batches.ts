@@ -3,6 +3,7 @@ import type { PublisherRef } from '../domain/publisher';
 import type { UnsettledBatch } from '../domain/settlement';
 import type { Db } from './query';
 import { query } from './query';
+import { ALL_PAUSED } from './global-pause';
 import type { Held } from './held';
 import { MINE, RENEWED, heldValues, inconsistent, readHeld } from './held';
 import { refOf, refValues } from './publishers';
@@ -31,13 +32,20 @@ export interface RecordedBatch extends UnsettledBatch {
   readonly attempts: number;
 }
 
-/** D3. Throws REVISION_CHANGED when an operator or replay touched pending events since the selection: select again. */
+/**
+ * An operator stopped this publisher or all of them while a drain runs. Looked at where a batch is recorded, because from
+ * there on it will be sent: what was set before is in force for every batch recorded after, and the batch in flight is the last.
+ */
+const STOPPED = `(paused is not null and coalesce((paused ->> 'until')::float8 / 1000 > extract(epoch from clock_timestamp()), true))
+  or limits ? 'heldOpen' or ${ALL_PAUSED}`;
+
+/** D3. Throws PAUSED when an operator paused it meanwhile, REVISION_CHANGED when an operator or replay touched pending events since the selection: select again. */
 export async function recordBatch(db: Db, batch: NewBatch): Promise<void> {
   const rows = await query(
     db,
     `with held as (
        update outbox.publishers set recorded = $5, ${RENEWED}
-       where ${MINE} and recorded = $5::bigint - 1 and settled >= $5::bigint - 2 and revision = $6
+       where ${MINE} and recorded = $5::bigint - 1 and settled >= $5::bigint - 2 and revision = $6 and not (${STOPPED})
        returning 1
      )
      insert into outbox.batches (tenant_id, destination, shard, seq, batch_id, grant_id, event_ids, events, bytes, copy_ids)
@@ -66,6 +74,14 @@ async function explainRecord(db: Db, batch: NewBatch): Promise<void> {
   }
   if (row.recorded !== batch.seq - 1 || row.settled < batch.seq - 2) {
     throw inconsistent(batch, `cannot record ${batch.seq} after recorded ${row.recorded}, settled ${row.settled}`);
+  }
+  const [stopped] = await query<{ stopped: boolean }>(
+    db,
+    `select ${STOPPED} as stopped from outbox.publishers where tenant_id = $1 and destination = $2 and shard = $3`,
+    refValues(batch.ref),
+  );
+  if (stopped?.stopped === true) {
+    throw new OutboxError('PAUSED', 'Publishing was paused since the drain began. It goes on when that ends.');
   }
   throw new OutboxError('REVISION_CHANGED', 'Pending events were changed since they were selected. Select again.', {
     details: { ...refOf(batch.ref), selected: batch.revision, found: row.revision },

@@ -1,4 +1,5 @@
 import type { PublisherRef } from '../domain/publisher';
+import type { OpenBreaker } from '../domain/breaker';
 import type { PublisherSave, SavedPublisher } from '../domain/publisher-settings';
 import { readPublisher, refValues } from './publishers';
 import type { Db } from './query';
@@ -11,6 +12,7 @@ export async function loadSaved(db: Db, ref: PublisherRef): Promise<SavedPublish
     limits: (row?.limits ?? {}) as SavedPublisher['limits'],
     paused: (row?.paused ?? null) as SavedPublisher['paused'],
     halted: (row?.halted ?? null) as SavedPublisher['halted'],
+    breaker: (row?.breaker ?? null) as OpenBreaker | null,
   };
 }
 
@@ -19,13 +21,21 @@ export async function savePublisherState(db: Db, ref: PublisherRef, save: Publis
   const json = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
   await query(
     db,
-    `insert into outbox.publishers as p (tenant_id, destination, shard, state, state_until, paused, halted, limits)
-     values ($1, $2, $3, coalesce($4, 'sleeping'), to_timestamp($5::float8 / 1000), $6::jsonb, $7::jsonb, $8::jsonb)
+    `insert into outbox.publishers as p (tenant_id, destination, shard, state, state_until, paused, halted, limits, breaker)
+     values ($1, $2, $3, coalesce($4, 'sleeping'), to_timestamp($5::float8 / 1000), $6::jsonb, $7::jsonb, $8::jsonb, $9::jsonb)
      on conflict (tenant_id, destination, shard) do update
        set state = case when $4::text is null then p.state else excluded.state end,
            state_until = case when $4::text is null then p.state_until else excluded.state_until end, paused = excluded.paused,
-           halted = excluded.halted, limits = excluded.limits, updated_at = clock_timestamp()`,
-    [...refValues(ref), save.why, save.until, json(save.paused), json(save.halted), json(save.limits)],
+           halted = excluded.halted, limits = excluded.limits, breaker = excluded.breaker, updated_at = clock_timestamp()`,
+    [
+      ...refValues(ref),
+      save.why,
+      save.until,
+      json(save.paused),
+      json(save.halted),
+      json(save.limits),
+      json(save.breaker ?? null),
+    ],
   );
 }
 

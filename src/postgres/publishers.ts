@@ -4,6 +4,7 @@ import { OutboxError } from '../domain/errors';
 import { ASLEEP } from './hold-key';
 import type { Db } from './query';
 import { query } from './query';
+import { ALL_PAUSED } from './global-pause';
 
 export type PublisherRowState = 'sleeping' | 'held' | 'waking' | 'running' | 'paused' | 'throttled' | 'open' | 'halted';
 
@@ -20,6 +21,7 @@ export interface PublisherRecord extends PublisherRow, PublisherRef {
   readonly limits: Readonly<Record<string, unknown>>;
   readonly paused: Readonly<Record<string, unknown>> | null;
   readonly halted: Readonly<Record<string, unknown>> | null;
+  readonly breaker: Readonly<Record<string, unknown>> | null;
   /** The database's clock when this was read. */
   readonly now: number;
 }
@@ -44,7 +46,7 @@ export const fenceOf = (number: string): string =>
 
 const COLUMNS = `tenant_id as tenant, destination, shard::int, ${fenceOf('fence')} as fence, recorded::float8, settled::float8,
   ${MS('settled_at')} as "settledAt", revision::float8, state, ${MS('state_until')} as "stateUntil",
-  drained_by as "drainedBy", limits, paused, halted, ${MS('clock_timestamp()')} as now`;
+  drained_by as "drainedBy", limits, paused, halted, breaker, ${MS('clock_timestamp()')} as now`;
 export const HOLDS_FENCE = `${fenceOf('fence')} = $4`;
 
 /** The three parameters that name a publisher, always $1 to $3. */
@@ -131,6 +133,7 @@ export async function setPublisherState(
 /**
  * Marks sleeping and held publishers as waking and returns them: only those need a signal. Rows whose waking or running ran out
  * (lost signal, dead worker) count as sleeping; missing rows are made. Paused, throttled, open and halted ones stay.
+ * While everything is paused nobody is woken: the sweep finds them afterwards.
  */
 export async function wakePublishers(db: Db, refs: readonly PublisherRef[]): Promise<PublisherRef[]> {
   if (refs.length === 0) return [];
@@ -141,6 +144,7 @@ export async function wakePublishers(db: Db, refs: readonly PublisherRef[]): Pro
      select u.tenant, u.destination, u.shard, 'waking', clock_timestamp() + ${WAKING_MS} * interval '1 ms'
      from (select distinct tenant collate "C" as tenant, destination collate "C" as destination, shard
            from unnest($1::text[], $2::text[], $3::smallint[]) as r (tenant, destination, shard)) u
+     where not ${ALL_PAUSED}
      order by u.tenant, u.destination, u.shard
      on conflict (tenant_id, destination, shard) do update
        set state = 'waking', state_until = excluded.state_until, updated_at = clock_timestamp()

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { ReplayStatus } from '../domain/replay';
 import { feedable, replayBurst } from '../domain/replay';
-import { refill, spend, waitForTokens } from '../domain/quota';
+import { UNLIMITED_QUOTA, refill, spend, waitForTokens } from '../domain/quota';
 import type { QuotaState } from '../domain/quota';
 import { withTransaction } from './pool';
 import { refValues } from './publishers';
@@ -54,13 +54,14 @@ export async function feedReplay(pool: Pool, tenant: string, replayId: string, i
 
 async function feedRunning(db: Db, row: ReplayRow): Promise<Fed> {
   const { ratePerSecond } = row;
-  const quota = ratePerSecond === null ? null : { ratePerSecond, burst: replayBurst(ratePerSecond) };
-  let bucket: QuotaState = { tokens: row.tokens, at: row.tokensAt };
+  const quota =
+    ratePerSecond === null ? null : { ...UNLIMITED_QUOTA, ratePerSecond, burst: replayBurst(ratePerSecond) };
+  let bucket: QuotaState = { tokens: row.tokens, byteTokens: 0, at: row.tokensAt };
   if (quota !== null) bucket = refill(bucket, quota, row.now);
   const most = feedable(row.pending, ratePerSecond, bucket.tokens);
   const fed = await makeCopies(db, row, most);
   const made = fed.copied + fed.retried;
-  if (quota !== null) bucket = spend(bucket, quota, made);
+  if (quota !== null) bucket = spend(bucket, quota, made, 0);
   await query(
     db,
     `update outbox.replays s

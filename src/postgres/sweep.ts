@@ -1,6 +1,7 @@
 import type { PublisherRef } from '../domain/publisher';
 import type { Db } from './query';
 import { query } from './query';
+import { ALL_PAUSED } from './global-pause';
 import { ASIDE_LANE } from './hold-key';
 import { WAKING_MS, refColumns } from './publishers';
 
@@ -19,6 +20,7 @@ const DUE = `(p.state in ('sleeping', 'held') or p.state_until < clock_timestamp
  * Finds publishers that have pending events or copies and nobody at work, the one with the oldest event first, marks them as waking
  * and returns at most `limit` of them (Temporal takes about 100 first wakes per second, so wakes are the scarce thing).
  * Settling a batch resets a publisher's back-off. A held publisher whose first pending event is one set aside has nothing else.
+ * While everything is paused it finds nothing and scans nothing.
  *
  * The recursive parts are loose index scans: one index descent per publisher with a backlog, whatever the backlog's size.
  */
@@ -26,7 +28,8 @@ export async function sweep(db: Db, limit: number): Promise<PublisherRef[]> {
   return query<PublisherRef & Record<string, unknown>>(
     db,
     `with recursive backlog as (
-       (select tenant_id, destination, shard, lane, event_id from outbox.events where status = 'pending'
+       (select tenant_id, destination, shard, lane, event_id from outbox.events
+        where status = 'pending' and not ${ALL_PAUSED}
         order by tenant_id, destination, shard, lane, event_id limit 1)
        union all
        select next.* from backlog b cross join lateral (
@@ -34,7 +37,7 @@ export async function sweep(db: Db, limit: number): Promise<PublisherRef[]> {
          where e.status = 'pending' and (e.tenant_id, e.destination, e.shard) > (b.tenant_id, b.destination, b.shard)
          order by e.tenant_id, e.destination, e.shard, e.lane, e.event_id limit 1) next
      ), replaying as (
-       (select tenant_id, destination, shard from outbox.replay_events where status = 'pending'
+       (select tenant_id, destination, shard from outbox.replay_events where status = 'pending' and not ${ALL_PAUSED}
         order by tenant_id, destination, shard, copy_id limit 1)
        union all
        select next.* from replaying b cross join lateral (

@@ -12,6 +12,7 @@ import {
   resume,
   unhalt,
 } from '../domain/publisher-commands';
+import type { ByCommand } from '../domain/publisher-commands';
 import { checkReplay, requestedReplay } from '../domain/replay-commands';
 import type { ReplayCommand } from '../domain/replay-commands';
 import type { PublisherState } from '../domain/publisher-state';
@@ -89,7 +90,7 @@ export function registerHandlers(box: Box): void {
   );
   setHandler(
     messages.resetBreakerSignal,
-    signal(checkBy, () => resetBreaker(box.state)),
+    signal<ByCommand>(checkBy, (c) => resetBreaker(box.state, c, now())),
   );
 
   setHandler(
@@ -104,11 +105,11 @@ export function registerHandlers(box: Box): void {
   setHandler(messages.openBreakerUpdate, (c) => order(() => openBreaker(box.state, c, now())), {
     validator: validator(checkByWhy),
   });
-  setHandler(messages.resetBreakerUpdate, () => order(() => resetBreaker(box.state)), {
+  setHandler(messages.resetBreakerUpdate, (c) => order(() => resetBreaker(box.state, c, now())), {
     validator: validator(checkBy),
   });
   setHandler(messages.unhaltUpdate, () => order(() => unhalt(box.state)), { validator: validator(checkUnhalt) });
-  setHandler(messages.configureUpdate, (c) => order(() => configure(box.state, c)), {
+  setHandler(messages.configureUpdate, (c) => order(() => configure(box.state, c, now())), {
     validator: validator(checkConfigure),
   });
 

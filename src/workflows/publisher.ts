@@ -16,11 +16,12 @@ import type {
   PublisherSave,
   PublisherSettings,
 } from '../domain/publisher-settings';
-import { drainEnded, drainStarted } from '../domain/publisher-outcome';
+import { openBreakerOf } from '../domain/breaker';
+import { drainEnded, drainStarted, waitStarted } from '../domain/publisher-outcome';
 import type { Decision, PublisherState } from '../domain/publisher-state';
-import { advance, decide, defaultConfig, initialState, mergeConfig } from '../domain/publisher-state';
+import { advance, decide, defaultConfig, initialState, upgraded } from '../domain/publisher-state';
 import { storedReplay } from '../domain/replay-commands';
-import { restore, withConfig } from '../domain/publisher-commands';
+import { restore, withDefaults } from '../domain/publisher-commands';
 import { describeState } from './current-details';
 import { carryOutEarly, registerHandlers } from './handlers';
 
@@ -44,19 +45,18 @@ const DRAIN_MARGIN_MS = 120_000;
 export async function publisher(input: PublisherInput): Promise<void> {
   const ref = input.publisher;
   // State and handlers first, before any await: buffered signals run as soon as their handlers exist.
-  const box: Box = {
-    state: input.state ?? initialState(ref, defaultConfig(), Date.now()),
-    changed: true,
-    early: input.state === undefined ? [] : null,
-  };
+  const now = Date.now();
+  const start = input.state === undefined ? initialState(ref, defaultConfig(), now) : upgraded(input.state, now);
+  const box: Box = { state: start, changed: true, remembered: '', early: input.state === undefined ? [] : null };
   registerHandlers(box);
 
   const { settings, saved } = await local.loadPublisher(ref);
   if (input.state === undefined) box.state = restore(box.state, saved);
-  box.state = withConfig(box.state, mergeConfig(defaultConfig(settings.breaker), box.state.overrides));
+  box.state = withDefaults(box.state, defaultConfig(settings.breaker, settings.quota));
   carryOutEarly(box);
+  const { paused, halted, limits, breaker = null } = saved;
+  box.remembered = JSON.stringify({ paused, halted, limits, breaker });
 
-  let remembered = { paused: saved.paused, halted: saved.halted, limits: saved.limits };
   for (;;) {
     if (mustContinue(settings)) {
       await condition(allHandlersFinished);
@@ -65,11 +65,7 @@ export async function publisher(input: PublisherInput): Promise<void> {
     box.changed = false;
     box.state = advance(box.state, Date.now());
     // Before anything acts on it: what an operator ended or set must survive a terminated workflow or a wiped Temporal.
-    const operators = operatorsPart(box.state);
-    if (JSON.stringify(operators) !== JSON.stringify(remembered)) {
-      await local.savePublisher(ref, { why: null, until: null, ...operators });
-      remembered = operators;
-    }
+    await remember(box, ref);
     for (const command of box.state.replayRequests ?? []) {
       await local.requestReplay(ref, command);
       box.state = storedReplay(box.state, command);
@@ -85,8 +81,17 @@ interface Box {
   state: PublisherState;
   /** Set by every handler; ends a wait. */
   changed: boolean;
+  /** What the publisher's row has of it, as JSON. */
+  remembered: string;
   /** Orders that came before the publisher's row was read; null from then on. */
   early: (() => void)[] | null;
+}
+
+async function remember(box: Box, ref: PublisherInput['publisher']): Promise<void> {
+  const kept = keptPart(box.state);
+  if (JSON.stringify(kept) === box.remembered) return;
+  await local.savePublisher(ref, { why: null, until: null, ...kept });
+  box.remembered = JSON.stringify(kept);
 }
 
 function mustContinue(settings: PublisherSettings): boolean {
@@ -100,7 +105,7 @@ async function drainOnce(
   decision: Extract<Decision, { kind: 'drain' }>,
   settings: PublisherSettings,
 ): Promise<void> {
-  box.state = drainStarted(box.state, decision.probe);
+  box.state = drainStarted(box.state, decision.probe, Date.now());
   const { drain } = proxyActivities<PublisherActivities>({
     startToCloseTimeout: settings.drainMaxMs + DRAIN_MARGIN_MS,
     heartbeatTimeout: settings.heartbeatTimeoutMs,
@@ -110,10 +115,11 @@ async function drainOnce(
     summary: decision.probe ? 'probe' : `grant ${decision.events}`,
     priority: { fairnessKey: ref.tenant.slice(0, 64), fairnessWeight: box.state.config.weight },
   });
-  const outcome = await drain({
+  const drained = drain({
     publisher: ref,
     grantId: `${workflowInfo().firstExecutionRunId}/${box.state.drain.grants}`,
     events: decision.events,
+    bytes: decision.bytes,
     maxMs: settings.drainMaxMs,
     lingerMs: decision.probe ? 0 : settings.lingerMs,
     lastWorker: box.state.drain.lastWorker,
@@ -121,8 +127,34 @@ async function drainOnce(
     onPoison: box.state.config.onPoison,
     maxAttempts: box.state.config.maxAttempts,
   });
+  const outcome = await besidesRemembering(box, ref, drained);
   box.state = drainEnded(box.state, outcome, decision, Date.now(), Math.random());
   reportFailure(ref, outcome);
+}
+
+/**
+ * Waits for the drain, and writes what an operator orders meanwhile into the row at once: there the running drain meets a
+ * pause or an opened breaker before its next batch, instead of after a grant of many seconds.
+ */
+async function besidesRemembering(
+  box: Box,
+  ref: PublisherInput['publisher'],
+  drained: Promise<DrainOutcome>,
+): Promise<DrainOutcome> {
+  let over = false;
+  const remembering = (async () => {
+    for (;;) {
+      await condition(() => over || JSON.stringify(keptPart(box.state)) !== box.remembered);
+      if (over) return;
+      await remember(box, ref);
+    }
+  })();
+  try {
+    return await drained;
+  } finally {
+    over = true;
+    await remembering;
+  }
 }
 
 /** Sleeps until a message changes something, the decision's moment comes, or the run must continue as new. */
@@ -137,16 +169,20 @@ async function waitForChange(
   // overwrite a wake that came in between.
   if (decision.why === 'sleeping') return void (await condition(woken));
   const now = Date.now();
+  box.state = waitStarted(box.state, decision, now);
   // A wait without end is a lease in the row, renewed by a timer: if this workflow is lost, the sweep finds the publisher.
   const waitMs = Math.min(decision.until === null ? LEASE_MS * 0.8 : decision.until - now, MAX_WAIT_MS);
   const until = decision.until ?? now + LEASE_MS;
-  await local.savePublisher(ref, { why: decision.why, until, ...operatorsPart(box.state) });
+  const kept = keptPart(box.state);
+  await local.savePublisher(ref, { why: decision.why, until, ...kept });
+  box.remembered = JSON.stringify(kept);
   await condition(woken, Math.max(1, waitMs), { summary: decision.why });
 }
 
-/** What operators set or must know of, as the publisher's row remembers it. */
-function operatorsPart(state: PublisherState): Pick<PublisherSave, 'paused' | 'halted' | 'limits'> {
-  return { paused: state.paused, halted: state.halted, limits: state.overrides };
+/** What operators set or must know of, and an open breaker, as the publisher's row remembers it. */
+function keptPart(state: PublisherState): Pick<PublisherSave, 'paused' | 'halted' | 'limits' | 'breaker'> {
+  const { paused, halted, overrides: limits, breaker } = state;
+  return { paused, halted, limits, breaker: openBreakerOf(breaker) };
 }
 
 function reportFailure(ref: PublisherInput['publisher'], outcome: DrainOutcome): void {

@@ -14,8 +14,10 @@ const CAUTIOUS_EVENTS = 500;
 /** What one drain has done so far and when it must end. */
 export class DrainProgress {
   recorded = 0;
+  recordedBytes = 0;
   /** Recorded by an earlier grant or attempt and cut off again: paid once, claimed and paid again later. */
   refunded = 0;
+  refundedBytes = 0;
   published = 0;
   parked = 0;
   batches = 0;
@@ -28,7 +30,7 @@ export class DrainProgress {
     /** Aborted when the worker stops or Temporal took the activity away. */
     readonly stop: AbortSignal,
     /** Recorded under this grant by an earlier attempt whose result was lost. */
-    readonly recordedBefore: number,
+    readonly before: { readonly events: number; readonly bytes: number },
   ) {}
 
   /** The take-over is done: from here on the drain's time counts. */
@@ -40,7 +42,8 @@ export class DrainProgress {
   get batchLimit(): BatchLimit {
     const { batchEvents: events, batchBytes: bytes, linger } = this.deps;
     const limit = batchShare({ events, bytes }, linger.busy);
-    return this.request.cautious ? { ...limit, events: Math.min(CAUTIOUS_EVENTS, limit.events) } : limit;
+    const most = Math.min(limit.bytes, this.remainingBytes);
+    return { events: this.request.cautious ? Math.min(CAUTIOUS_EVENTS, limit.events) : limit.events, bytes: most };
   }
 
   get onPoison(): OnPoison {
@@ -57,12 +60,26 @@ export class DrainProgress {
 
   /** Events that the grant still allows. */
   get remaining(): number {
-    return Math.max(0, this.request.events - this.recordedBefore - this.recorded);
+    return Math.max(0, this.request.events - this.before.events - this.recorded);
+  }
+
+  /** Bytes that the grant still allows; a first event may exceed them, as a full bucket must move it. */
+  get remainingBytes(): number {
+    const { bytes } = this.request;
+    return bytes == null ? Infinity : Math.max(0, bytes - this.before.bytes - this.recordedBytes);
+  }
+
+  /** What this grant recorded in all, which is what its quota pays: not what was cut off again. */
+  totals(): { readonly recorded: number; readonly recordedBytes: number } {
+    return {
+      recorded: this.before.events + this.recorded - this.refunded,
+      recordedBytes: this.before.bytes + this.recordedBytes - this.refundedBytes,
+    };
   }
 
   mustEnd(): DrainEnd | null {
     if (this.stop.aborted) return 'stopping';
-    if (this.remaining === 0) return 'granted';
+    if (this.remaining === 0 || this.remainingBytes === 0) return 'granted';
     const limit = this.deps.linger.crowded ? Math.min(CROWDED_MS, this.request.maxMs) : this.request.maxMs;
     return Date.now() - this.startedAt >= limit ? 'time' : null;
   }

@@ -14,7 +14,7 @@ import type { Hold } from './hold';
 import type { DrainProgress } from './progress';
 import { SettleQueue } from './settle-queue';
 import { observePublished, placed } from './placed';
-import { park, screen, sizeOf } from './screen';
+import { park, screen, sizeOfAll } from './screen';
 import { selectMembers } from './select';
 import { WaitingEvents } from './waiting-events';
 
@@ -33,6 +33,7 @@ interface Selection extends Claim {
 export class PublishLoop {
   private readonly settles = new SettleQueue();
   private readonly waiting: WaitingEvents;
+  private paused = false;
 
   constructor(
     private readonly deps: DrainDeps,
@@ -54,6 +55,7 @@ export class PublishLoop {
       const admitted = await this.admit(selection);
       if (admitted.events.length > 0) {
         const ahead = await this.publishSelected(admitted);
+        if (this.paused) return this.sleepPaused();
         selection = ahead ?? (await this.claim(false));
         continue;
       }
@@ -85,6 +87,16 @@ export class PublishLoop {
   /** Waits for the settle in flight, whatever became of it: before a take-over the old writes must be over. */
   async quiesce(): Promise<void> {
     await this.settles.abandon();
+  }
+
+  /**
+   * Ends a drain that was paused: nothing of it is in doubt. The row says `sleeping`, so that the sweep wakes the publisher when
+   * a pause of all is over; one that is paused by itself overwrites this with its own wait.
+   */
+  async sleepPaused(): Promise<DrainEnd> {
+    await this.settles.finish();
+    if (this.hold.clean !== null) await this.fallAsleep(this.hold.clean.fence);
+    return 'paused';
   }
 
   private async claim(ahead: boolean): Promise<Selection> {
@@ -130,6 +142,7 @@ export class PublishLoop {
     const clean = this.hold.clean;
     if (clean === null) throw new OutboxError('INTERNAL', 'recording without a clean session; report this as a defect');
     const batch: OutgoingBatch = { batchId: randomUUID(), seq: clean.recorded + 1, events };
+    const bytes = sizeOfAll(events);
     await failpoint('before_record');
     try {
       await recordBatch(this.deps.pool, {
@@ -141,16 +154,19 @@ export class PublishLoop {
         grantId: this.progress.grantId,
         eventIds: events.map((event) => event.id),
         copyIds: copyIdsOf(events),
-        bytes: events.reduce((sum, event) => sum + sizeOf(event), 0),
+        bytes,
       });
     } catch (error) {
       // An operator changed pending events since they were selected: nothing was recorded, look again.
       if (isOutboxError(error) && error.code === 'REVISION_CHANGED') return null;
-      throw error;
+      if (!isOutboxError(error) || error.code !== 'PAUSED') throw error;
+      this.paused = true;
+      return null;
     }
     await failpoint('after_record');
     this.hold.clean = { ...clean, recorded: batch.seq };
     this.progress.recorded += events.length;
+    this.progress.recordedBytes += bytes;
     this.settles.start();
 
     const ahead = this.progress.mustEnd() === null ? this.claim(true) : Promise.resolve(null);
@@ -190,11 +206,14 @@ export class PublishLoop {
     if (progress.stop.aborted) return true;
     if (hold.clean === null) return true;
     await failpoint('before_sleep');
-    const asleep = await fallAsleep(deps.pool, hold.ref, hold.clean.fence);
-    if (asleep === null) {
-      throw new OutboxError('FENCED', 'a newer drain took this publisher over; this one stops');
-    }
+    const asleep = await this.fallAsleep(hold.clean.fence);
     await failpoint('after_sleep');
     return asleep.revision !== revision || (await pendingExists(deps.pool, [hold.ref])).length > 0;
+  }
+
+  private async fallAsleep(fence: string): Promise<{ readonly revision: number }> {
+    const asleep = await fallAsleep(this.deps.pool, this.hold.ref, fence);
+    if (asleep !== null) return asleep;
+    throw new OutboxError('FENCED', 'a newer drain took this publisher over; this one stops');
   }
 }

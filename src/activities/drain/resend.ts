@@ -11,7 +11,7 @@ import type { OutgoingBatch } from '../../sinks/sink';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
 import type { DrainProgress } from './progress';
-import { observeParked, parkedOf, screen, sizeOf } from './screen';
+import { observeParked, parkedOf, screen, sizeOfAll } from './screen';
 
 /** What a refused send taught: these events were in the refused request, at least one of them can never be sent. */
 export interface Refusal {
@@ -70,7 +70,7 @@ export async function prepareResend(
     grantId: progress.grantId,
     eventIds: kept.map((event) => event.id),
     copyIds: copyIdsOf(kept),
-    bytes: kept.reduce((sum, event) => sum + sizeOf(event), 0),
+    bytes: sizeOfAll(kept),
     parked,
     refused,
   });
@@ -80,6 +80,8 @@ export async function prepareResend(
   deps.observer.note(hold.ref, 'batch recorded anew', { seq: stored.seq, events: kept.length, before: events.length });
   progress.recorded += kept.length;
   progress.refunded += events.length;
+  progress.recordedBytes += sizeOfAll(kept);
+  progress.refundedBytes += stored.bytes;
   if (kept.length === 0) {
     hold.clean = { ...clean, recorded: stored.seq - 1 };
     return null;

@@ -1,6 +1,7 @@
 import type { DrainEnd, DrainFailure, DrainOutcome, DrainRequest } from '../../domain/drain';
 import type { ErrorCode } from '../../domain/errors';
 import { ERROR_CODES, OutboxError, errorMessage, isOutboxError } from '../../domain/errors';
+import { readGlobalPause } from '../../postgres/global-pause';
 import { grantTotals } from '../../postgres/batches';
 import { checkFence, keepRunning, readPublisher } from '../../postgres/publishers';
 import type { DrainCall, DrainDeps } from './context';
@@ -25,12 +26,12 @@ export async function runDrain(deps: DrainDeps, call: DrainCall, firstAttempt: b
   const hold = deps.sessions.checkout(request.publisher);
   const leave = deps.linger.enter();
   const stop = firstOf(deps.stopping, call.cancelled);
-  let progress = new DrainProgress(deps, request, stop.signal, 0);
+  let progress = new DrainProgress(deps, request, stop.signal, { events: 0, bytes: 0 });
   let ended: { end: DrainEnd; failure: DrainFailure | null };
   try {
     if (!firstAttempt) {
       const before = await grantTotals(deps.pool, request.publisher, request.grantId);
-      progress = new DrainProgress(deps, request, stop.signal, before.events);
+      progress = new DrainProgress(deps, request, stop.signal, before);
     }
     ended = await settleAndPublish(deps, hold, call, progress);
   } catch (error) {
@@ -45,7 +46,7 @@ export async function runDrain(deps: DrainDeps, call: DrainCall, firstAttempt: b
   const published = firstAttempt ? progress.published : await publishedInAll(deps, request, progress);
   if (failure !== null && end !== 'halted') deps.observer.failed(hold.ref, failure.code, failure.message, {});
   return {
-    recorded: progress.recordedBefore + progress.recorded - progress.refunded,
+    ...progress.totals(),
     published,
     parked: progress.parked,
     batches: progress.batches,
@@ -86,6 +87,7 @@ async function settleAndPublish(
     try {
       if (state.kind === 'resend') {
         if (call.request.events === 0) return { end: 'granted', failure: null };
+        if ((await readGlobalPause(deps.pool)) !== null) return { end: await loop.sleepPaused(), failure: null };
         const batch = await prepareResend(deps, hold, call.request, progress, state.batch, refusal);
         if (batch !== null) {
           await loop.publish(batch);

@@ -89,7 +89,7 @@ export function observeParked(deps: DrainDeps, hold: Hold, parked: readonly Park
   }
 }
 
-/** Bytes of an event that count for batches: the payload, and a flat share for headers and key. */
-export function sizeOf(event: OutboxEvent): number {
-  return (event.payload?.length ?? 0) + EVENT_BYTES;
+/** Bytes of events that count for batches and quotas: the payloads, and a flat share each for headers and key. */
+export function sizeOfAll(events: readonly OutboxEvent[]): number {
+  return events.reduce((sum, event) => sum + (event.payload?.length ?? 0) + EVENT_BYTES, 0);
 }

@@ -4,7 +4,7 @@ import type { Claim, ClaimOptions } from '../../postgres/claims';
 import { selectCopies } from '../../postgres/replay-claims';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
-import { sizeOf } from './screen';
+import { sizeOfAll } from './screen';
 
 /** The part of a batch's bytes that copies get even when live events would fill it. */
 const BYTES_PART = 0.1;
@@ -22,7 +22,7 @@ export async function selectMembers(
   const { limit, maxBytes } = options;
   const share = live.copies ? replayShare(limit, live.events.length, Math.random()) : 0;
   if (share === 0) return live;
-  const taken = live.events.reduce((sum, event) => sum + sizeOf(event), 0);
+  const taken = sizeOfAll(live.events);
   const copies = await selectCopies(deps.pool, hold.ref, {
     limit: share,
     maxBytes: Math.max(Math.floor(maxBytes * BYTES_PART), maxBytes - taken),

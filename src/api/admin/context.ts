@@ -3,8 +3,8 @@ import type { BreakerConfig } from '../../domain/breaker';
 import { isOutboxError } from '../../domain/errors';
 import { KAFKA_DESTINATION } from '../../domain/publisher';
 import type { PublisherRef } from '../../domain/publisher';
-import { restore, withConfig } from '../../domain/publisher-commands';
-import { advance, defaultConfig, initialState, mergeConfig } from '../../domain/publisher-state';
+import { restore, withDefaults } from '../../domain/publisher-commands';
+import { advance, defaultConfig, initialState } from '../../domain/publisher-state';
 import type { PublisherState } from '../../domain/publisher-state';
 import { writeAudit } from '../../postgres/audit';
 import type { AuditEntry } from '../../postgres/audit';
@@ -63,7 +63,7 @@ export async function publisherState(
   if (live !== null) return { state: advance(live, now), running: true };
   const defaults = defaultConfig(context.breaker);
   const restored = restore(initialState(ref, defaults, now), await loadSaved(context.pool, ref));
-  return { state: withConfig(restored, mergeConfig(defaults, restored.overrides)), running: false };
+  return { state: withDefaults(restored, defaults), running: false };
 }
 
 /** Sends an order to the tenant's publisher and, once it is in force, appends it to the audit. Answers the new state. */

@@ -9,6 +9,7 @@ import {
   resetBreaker,
   restore,
   resume,
+  withDefaults,
 } from '../../../src/domain/publisher-commands';
 import { drainEnded, drainStarted } from '../../../src/domain/publisher-outcome';
 import { advance, decide, defaultConfig, initialState, mergeConfig } from '../../../src/domain/publisher-state';
@@ -39,7 +40,13 @@ const failed = outcome({ end: 'failed', failure: { code: 'KAFKA_UNAVAILABLE', me
 function turn(state: PublisherState, now: number, result: DrainOutcome): PublisherState {
   const decision = decide(advance(state, now), now, MAX);
   if (decision.kind !== 'drain') throw new Error(`expected a drain, got ${decision.why}`);
-  return drainEnded(drainStarted(advance(state, now), decision.probe), result, decision, now, 0.5);
+  return drainEnded(drainStarted(advance(state, now), decision.probe, now), result, decision, now, 0.5);
+}
+
+function turns(start: PublisherState, count: number, result: DrainOutcome): PublisherState {
+  let state = start;
+  for (let i = 0; i < count; i += 1) state = turn(state, T0 + i * 60_000, result);
+  return state;
 }
 
 describe('publisher state', () => {
@@ -47,7 +54,7 @@ describe('publisher state', () => {
     const asleep = turn(initialState(REF, defaultConfig(), T0), T0, outcome({ published: 3, recorded: 3 }));
     expect(decide(asleep, T0, MAX)).toEqual({ kind: 'wait', why: 'sleeping', until: null });
 
-    const started = drainStarted(initialState(REF, defaultConfig(), T0), false);
+    const started = drainStarted(initialState(REF, defaultConfig(), T0), false, T0);
     const woken = { ...started, drain: { ...started.drain, woken: true } };
     const after = drainEnded(woken, outcome({}), { events: MAX, probe: false }, T0, 0.5);
     expect(decide(after, T0, MAX).kind).toBe('drain');
@@ -64,7 +71,7 @@ describe('publisher state', () => {
     const before = (state.breaker.nextProbeAt ?? 0) - 1;
     expect(decide(advance(state, before), before, MAX)).toMatchObject({ kind: 'wait', why: 'open' });
     const due = (state.breaker.nextProbeAt ?? 0) + 1;
-    expect(decide(advance(state, due), due, MAX)).toEqual({ kind: 'drain', events: 1, probe: true });
+    expect(decide(advance(state, due), due, MAX)).toEqual({ kind: 'drain', events: 1, bytes: null, probe: true });
     state = turn(state, due, outcome({ end: 'granted', published: 1, recorded: 1 }));
     expect(state.breaker.state).toBe('closed');
     expect(decide(advance(state, due), due, MAX)).toMatchObject({ kind: 'drain', probe: false });
@@ -96,7 +103,7 @@ describe('publisher state', () => {
     const doubtful = { ...turn(initialState(REF, defaultConfig(), T0), T0, failed) };
     const later = T0 + 60_000;
     const paused = pause(doubtful, { by: 'ops', why: 'maintenance', until: later + 1_000 }, later);
-    expect(decide(advance(paused, later), later, MAX)).toEqual({ kind: 'drain', events: 0, probe: false });
+    expect(decide(advance(paused, later), later, MAX)).toEqual({ kind: 'drain', events: 0, bytes: null, probe: false });
     const settled = turn(paused, later, outcome({ end: 'granted' }));
     expect(decide(advance(settled, later), later, MAX)).toEqual({ kind: 'wait', why: 'paused', until: later + 1_000 });
     expect(decide(advance(settled, later + 1_001), later + 1_001, MAX).kind).toBe('drain');
@@ -106,17 +113,21 @@ describe('publisher state', () => {
   it('an operator opens and resets the breaker', () => {
     const fresh = initialState(REF, defaultConfig(), T0);
     const doubtful = openBreaker(fresh, { by: 'ops', why: 'x' }, T0);
-    expect(decide(advance(doubtful, T0), T0, MAX)).toEqual({ kind: 'drain', events: 0, probe: false });
+    expect(decide(advance(doubtful, T0), T0, MAX)).toEqual({ kind: 'drain', events: 0, bytes: null, probe: false });
     const open = openBreaker({ ...fresh, drain: { ...fresh.drain, doubt: false } }, { by: 'ops', why: 'x' }, T0);
     expect(decide(advance(open, T0 + 1e9), T0 + 1e9, MAX)).toMatchObject({ kind: 'wait', why: 'open', until: null });
-    expect(decide(resetBreaker(open), T0, MAX).kind).toBe('drain');
+    expect(decide(resetBreaker(open, { by: 'ops' }, T0), T0, MAX).kind).toBe('drain');
   });
 
   it('an operator’s breaker and limits come back from the row, and only what was set', () => {
-    const open = configure(openBreaker(initialState(REF, defaultConfig(), T0), { by: 'ops', why: 'x' }, T0), {
-      by: 'ops',
-      quota: { ratePerSecond: 5 },
-    });
+    const open = configure(
+      openBreaker(initialState(REF, defaultConfig(), T0), { by: 'ops', why: 'x' }, T0),
+      {
+        by: 'ops',
+        quota: { ratePerSecond: 5 },
+      },
+      T0,
+    );
     const limits = JSON.parse(JSON.stringify(open.overrides)) as typeof open.overrides;
     const back = restore(initialState(REF, defaultConfig(), T0), { limits, paused: null, halted: null });
     expect(back.breaker).toMatchObject({ state: 'open', manual: true });
@@ -124,7 +135,7 @@ describe('publisher state', () => {
       breaker: { threshold: 9, resetMs: 1_000 },
       quota: { ratePerSecond: 5 },
     });
-    expect(resetBreaker(back).overrides.heldOpen).toBeUndefined();
+    expect(resetBreaker(back, { by: 'ops' }, T0).overrides.heldOpen).toBeUndefined();
   });
 
   it('backs off between drains that fail for whatever reason, and goes on at once after a success', () => {
@@ -146,13 +157,50 @@ describe('publisher state', () => {
   });
 
   it('grants partially under a quota and waits exactly as long as needed', () => {
-    const limited = configure(initialState(REF, defaultConfig(), T0), {
-      by: 'ops',
-      quota: { ratePerSecond: 10, burst: 20 },
-    });
+    const limited = configure(
+      initialState(REF, defaultConfig(), T0),
+      {
+        by: 'ops',
+        quota: { ratePerSecond: 10, burst: 20 },
+      },
+      T0,
+    );
     expect(decide(advance(limited, T0), T0, MAX)).toMatchObject({ kind: 'drain', events: 20 });
     const spent = turn(limited, T0, outcome({ end: 'granted', recorded: 20, published: 20 }));
-    expect(decide(advance(spent, T0), T0, MAX)).toEqual({ kind: 'wait', why: 'throttled', until: T0 + 200 });
+    expect(decide(advance(spent, T0), T0, MAX)).toEqual({
+      kind: 'wait',
+      why: 'throttled',
+      until: T0 + 200,
+      quota: true,
+    });
+  });
+
+  it('takes an operator’s word back: the deployment’s settings are in force again, with a full bucket', () => {
+    let state = configure(
+      initialState(REF, defaultConfig(), T0),
+      {
+        by: 'ops',
+        quota: { ratePerSecond: 10, burst: 5, bytesPerSecond: 100 },
+        breaker: { failureThreshold: 7, resetInterval: 2 },
+      },
+      T0,
+    );
+    expect(state.config).toMatchObject({
+      breaker: { threshold: 7, resetMs: 2_000 },
+      quota: { ratePerSecond: 10, burst: 5, bytesPerSecond: 100 },
+    });
+    state = configure(withDefaults(state, defaultConfig()), { by: 'ops', quota: null, breaker: null }, T0);
+    expect(state.config).toEqual(defaultConfig());
+    expect(state.quota).toMatchObject({ tokens: 1_000, ratePerSecond: null });
+    expect(JSON.parse(JSON.stringify(state.overrides))).toEqual({});
+  });
+
+  it('a drain that was refused because everything is paused sleeps, and keeps its breaker as it is', () => {
+    const open = turns(initialState(REF, defaultConfig(), T0), 3, failed);
+    const due = open.breaker.nextProbeAt ?? NaN;
+    const refused = turn(open, due, outcome({ end: 'paused' }));
+    expect(refused.breaker.state).toBe('half-open');
+    expect(decide(advance(refused, due), due, MAX)).toEqual({ kind: 'wait', why: 'sleeping', until: null });
   });
 
   it('is plain JSON: what continue-as-new carries is what was there', () => {
@@ -166,6 +214,15 @@ describe('publisher state', () => {
     }
     expect(checkPause({ by: 'x', why: 'y', until: '2027-01-01T00:00:00Z' })).toBeNull();
     expect(checkConfigure({ by: 'x', quota: { ratePerSecond: -1 } })).toEqual(expect.any(String));
+    for (const bad of [
+      { breaker: 'x' },
+      { breaker: { resetInterval: 0 } },
+      { quota: { bytesPerSecond: -1 } },
+      { quota: 3 },
+    ]) {
+      expect(checkConfigure({ by: 'x', ...bad })).toEqual(expect.any(String));
+    }
+    expect(checkConfigure({ by: 'x', quota: null, breaker: null })).toBeNull();
     expect(checkConfigure({ by: 'x', quota: { ratePerSecond: null, burst: 5 }, onPoison: 'skip' })).toBeNull();
   });
 });

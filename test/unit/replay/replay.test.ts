@@ -8,7 +8,7 @@ import {
   storedReplay,
 } from '../../../src/domain/replay-commands';
 import type { ReplayCommand } from '../../../src/domain/replay-commands';
-import { refill, spend } from '../../../src/domain/quota';
+import { UNLIMITED_QUOTA, refill, spend } from '../../../src/domain/quota';
 import { paceMs, wish } from '../../../src/domain/replay-workflow';
 
 describe('the share of the replay lane', () => {
@@ -52,8 +52,8 @@ describe('the pace of a replay', () => {
           maxLength: 60,
         }),
         (rate, visits) => {
-          const config = { ratePerSecond: rate, burst: replayBurst(rate) };
-          let bucket = { tokens: 0, at: 1_000_000 };
+          const config = { ...UNLIMITED_QUOTA, ratePerSecond: rate, burst: replayBurst(rate) };
+          let bucket = { tokens: 0, byteTokens: 0, at: 1_000_000 };
           let [now, forward, fed, pending] = [1_000_000, 0, 0, 0];
           for (const [after, published] of visits) {
             now += after;
@@ -61,7 +61,7 @@ describe('the pace of a replay', () => {
             pending -= Math.floor(pending * published);
             bucket = refill(bucket, config, now);
             const made = feedable(pending, rate, bucket.tokens);
-            bucket = spend(bucket, config, made);
+            bucket = spend(bucket, config, made, 0);
             fed += made;
             pending += made;
             expect(pending).toBeLessThanOrEqual(Math.min(20_000, config.burst));
