@@ -2,6 +2,7 @@ import type { PublisherRef } from '../domain/publisher';
 import type { NewEvent } from '../postgres/enqueue';
 import type { StoredEvent } from '../postgres/events';
 import type { ApiKey, KeyForCheck } from '../postgres/keys';
+import type { IngestLimits, TokenTake } from '../postgres/ingest-limits';
 
 export type { NewEvent, StoredEvent };
 
@@ -27,6 +28,19 @@ export interface EventStore {
   /** The tenant's event, or null when there is none with this id (also when another tenant has it). */
   find(tenant: string, id: string): Promise<StoredEvent | null>;
 }
+
+/** What limits of intake are counted with; shared by all API processes. */
+export interface IngestMeter {
+  takeTokens(
+    tenant: string,
+    limits: { readonly ratePerSecond: number; readonly burst: number },
+    take: TokenTake,
+  ): Promise<{ readonly granted: number; readonly tokens: number }>;
+  /** Pending events of the tenant, counted up to `cap`. */
+  countPending(tenant: string, cap: number): Promise<number>;
+}
+
+export type { IngestLimits };
 
 export const SCOPES = ['ingest', 'read'] as const;
 export type Scope = (typeof SCOPES)[number];

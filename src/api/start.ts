@@ -11,11 +11,13 @@ import { createAdminAuthenticator } from './auth/admin';
 import { createAuthenticator } from './auth/authenticate';
 import { listen } from './http/server';
 import { createIngestApp } from './ingest/app';
-import type { EventStore, TenantStore, Wake } from './ports';
+import { createIngestLimiter } from './ingest/limiter';
+import type { EventStore, IngestMeter, TenantStore, Wake } from './ports';
 
 export interface ApiDeps {
   readonly events: EventStore;
   readonly tenants: TenantStore;
+  readonly meter: IngestMeter;
   readonly wake: Wake;
   /** What the admin API works with, and the version that its description names. */
   readonly admin: Pick<AdminContext, 'pool' | 'publishers' | 'doctor'> & { readonly version: string };
@@ -36,7 +38,10 @@ export interface RunningApi {
 }
 
 /** Starts both listeners. Throws CONFIG_INVALID without an admin key, and the system's error when a port is taken. */
-export async function startApi(config: Pick<Config, 'api' | 'topics' | 'breaker'>, deps: ApiDeps): Promise<RunningApi> {
+export async function startApi(
+  config: Pick<Config, 'api' | 'topics' | 'ingest' | 'breaker' | 'quota'>,
+  deps: ApiDeps,
+): Promise<RunningApi> {
   const { api, topics, breaker } = config;
   if (api.adminKey === null) {
     throw new OutboxError(
@@ -53,6 +58,7 @@ export async function startApi(config: Pick<Config, 'api' | 'topics' | 'breaker'
   const ingestApp = createIngestApp({
     events,
     authenticator: createAuthenticator(tenants),
+    limiter: createIngestLimiter(deps.meter, config.ingest),
     wake,
     metrics,
     logger,

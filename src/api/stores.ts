@@ -5,7 +5,8 @@ import { getEvent } from '../postgres/events';
 import { createKey, findKeys } from '../postgres/keys';
 import { withTransaction } from '../postgres/pool';
 import { createTenant, getTenant } from '../postgres/tenants';
-import type { EventStore, Inserted, TenantStore } from './ports';
+import { countPending, takeIngestTokens } from '../postgres/ingest-limits';
+import type { EventStore, IngestMeter, Inserted, TenantStore } from './ports';
 
 /** Ends a transaction whose outcome must not be kept. */
 class NothingStored extends Error {
@@ -15,11 +16,19 @@ class NothingStored extends Error {
 }
 
 /** The API's ports over Postgres. Give it a pool whose time-outs are shorter than a caller's patience (about 10 s). */
-export function postgresStores(pool: Pool): { readonly events: EventStore; readonly tenants: TenantStore } {
+export function postgresStores(pool: Pool): {
+  readonly events: EventStore;
+  readonly tenants: TenantStore;
+  readonly meter: IngestMeter;
+} {
   return {
     events: {
       insert: (events, mode) => (mode === 'each' ? insertEach(pool, events) : insertAll(pool, events)),
       find: (tenant, id) => getEvent(pool, tenant, id),
+    },
+    meter: {
+      takeTokens: (tenant, limits, take) => takeIngestTokens(pool, tenant, limits, take),
+      countPending: (tenant, cap) => countPending(pool, tenant, cap),
     },
     tenants: {
       createTenant: (name) => createTenant(pool, name),

@@ -46,6 +46,35 @@ export const serviceVariables = {
     about: 'Most events of a request to the batch route.',
   }),
 
+  OUTBOX_INGEST_RATE: optional(integer(0, 10_000_000), {
+    section: 'Limits',
+    about: "Accepted events per second of a tenant over HTTP; unset = no limit. A tenant's own setting wins.",
+  }),
+  OUTBOX_INGEST_BURST: withDefault(integer(1, 10_000_000), '1000', {
+    section: 'Limits',
+    about: 'Events that a tenant with a rate may send at once.',
+  }),
+  OUTBOX_INGEST_MAX_PENDING: optional(integer(1, 1_000_000_000), {
+    section: 'Limits',
+    about: 'Pending events of a tenant above which the ingest API accepts no more; unset = no limit.',
+  }),
+  OUTBOX_QUOTA_RATE: optional(integer(0, 10_000_000), {
+    section: 'Limits',
+    about: 'Published events per second of a tenant; unset = no limit, 0 = none. `configure` wins.',
+  }),
+  OUTBOX_QUOTA_BURST: withDefault(integer(1, 10_000_000), '1000', {
+    section: 'Limits',
+    about: 'Events that a tenant with a quota may publish at once.',
+  }),
+  OUTBOX_QUOTA_BYTES: optional(byteSize(0, 10_000_000_000), {
+    section: 'Limits',
+    about: 'Published bytes per second of a tenant (payload, and 400 for each event); unset = no limit.',
+  }),
+  OUTBOX_QUOTA_BYTE_BURST: withDefault(byteSize(1, 10_000_000_000), '1MiB', {
+    section: 'Limits',
+    about: 'Bytes that a tenant with a quota in bytes may publish at once.',
+  }),
+
   OUTBOX_BATCH_EVENTS: withDefault(integer(1, 50_000), '6000', {
     section: 'Publishing',
     about: 'Most events of one Kafka transaction.',

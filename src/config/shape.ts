@@ -1,3 +1,4 @@
+import type { QuotaConfig } from '../domain/quota';
 import type { Values } from './schema';
 
 /** The configuration by concern. Durations are in ms, sizes in bytes; null = not given. */
@@ -58,6 +59,12 @@ export interface Config {
     readonly maxProducers: number;
   };
   readonly breaker: { readonly threshold: number; readonly resetMs: number };
+  readonly quota: QuotaConfig;
+  readonly ingest: {
+    readonly ratePerSecond: number | null;
+    readonly burst: number;
+    readonly maxPending: number | null;
+  };
   readonly sweep: { readonly intervalMs: number; readonly wakesPerSecond: number };
   readonly cli: { readonly adminUrl: string };
   readonly shutdownGraceMs: number;
@@ -125,6 +132,17 @@ export function shape(v: Values, warnings: readonly string[]): Config {
       maxProducers: v.OUTBOX_MAX_PRODUCERS,
     },
     breaker: { threshold: v.OUTBOX_BREAKER_THRESHOLD, resetMs: v.OUTBOX_BREAKER_RESET },
+    quota: {
+      ratePerSecond: v.OUTBOX_QUOTA_RATE ?? null,
+      burst: v.OUTBOX_QUOTA_BURST,
+      bytesPerSecond: v.OUTBOX_QUOTA_BYTES ?? null,
+      byteBurst: v.OUTBOX_QUOTA_BYTE_BURST,
+    },
+    ingest: {
+      ratePerSecond: v.OUTBOX_INGEST_RATE ?? null,
+      burst: v.OUTBOX_INGEST_BURST,
+      maxPending: v.OUTBOX_INGEST_MAX_PENDING ?? null,
+    },
     sweep: { intervalMs: v.OUTBOX_SWEEP_INTERVAL, wakesPerSecond: v.OUTBOX_SWEEP_WAKES_PER_SECOND },
     cli: { adminUrl: v.OUTBOX_ADMIN_URL },
     shutdownGraceMs: v.OUTBOX_SHUTDOWN_GRACE,

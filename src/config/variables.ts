@@ -16,6 +16,7 @@ export const SECTIONS = [
   'Topics',
   'Temporal',
   'Listeners',
+  'Limits',
   'Publishing',
   'Sweep and shutdown',
   'Command line',

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import type { IngestLimits } from './ingest-limits';
 import type { Db } from './query';
 import { query } from './query';
 
@@ -22,6 +23,8 @@ export interface KeyForCheck extends ApiKey {
   readonly secretHash: Buffer;
   /** False while the tenant is suspended or gone. */
   readonly tenantActive: boolean;
+  /** What the tenant's settings say about intake; null = nothing. */
+  readonly ingest: Partial<IngestLimits> | null;
 }
 
 const COLUMNS = `k.tenant_id as tenant, k.key_id as "keyId", k.last_four as "lastFour", k.scopes, k.label,
@@ -73,7 +76,8 @@ export async function createKey(
 export async function findKeys(db: Db, keyId: string): Promise<KeyForCheck[]> {
   return query<KeyForCheck & Record<string, unknown>>(
     db,
-    `select ${COLUMNS}, k.secret_hash as "secretHash", coalesce(t.status = 'active', false) as "tenantActive"
+    `select ${COLUMNS}, k.secret_hash as "secretHash", coalesce(t.status = 'active', false) as "tenantActive",
+            t.settings -> 'ingest' as ingest
      from outbox.api_keys k left join outbox.tenants t using (tenant_id) where k.key_id = $1`,
     [keyId],
   );

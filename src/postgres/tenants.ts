@@ -52,6 +52,31 @@ export async function setTenantStatus(db: Db, tenant: string, status: Tenant['st
   return rows.length > 0;
 }
 
+/** Who changes a tenant's status, and why. */
+export interface StatusChange {
+  readonly by: string;
+  readonly why: string;
+}
+
+/** Ends intake: HTTP answers 403 within seconds, SQL raises OB003 at once. What is accepted is published on. False if unknown. */
+export async function suspendTenant(db: Db, tenant: string, change: StatusChange): Promise<boolean> {
+  return changeStatus(db, tenant, 'suspended', change);
+}
+
+export async function reactivateTenant(db: Db, tenant: string, change: StatusChange): Promise<boolean> {
+  return changeStatus(db, tenant, 'active', change);
+}
+
+async function changeStatus(db: Db, tenant: string, status: Tenant['status'], change: StatusChange): Promise<boolean> {
+  const rows = await query(
+    db,
+    `update outbox.tenants set status = $2, status_by = $3, status_why = $4, status_at = clock_timestamp()
+     where tenant_id = $1 returning 1`,
+    [tenant, status, change.by, change.why],
+  );
+  return rows.length > 0;
+}
+
 /** The id that the first migration minted: part of every transactional id and ledger. */
 export async function readInstallId(db: Db): Promise<string> {
   const rows = await query<{ id: string }>(db, 'select install_id as id from outbox.installation');

@@ -34,13 +34,14 @@ export async function startApiRole(config: Config, foundation: Foundation): Prom
     },
     { required: false },
   );
-  const { events, tenants } = postgresStores(pool);
+  const { events, tenants, meter } = postgresStores(pool);
   // Connects when the doctor first asks.
   const sink = openSink(config, foundation);
   const { taskQueue } = config.temporal;
   const api = await startApi(config, {
     events,
     tenants,
+    meter,
     wake: (refs) => wakes.request(refs),
     admin: {
       pool,

@@ -81,6 +81,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
         heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
         maxHistoryEvents,
         breaker: config.breaker,
+        quota: config.quota,
       }),
       ...replayActivities(pool, (ref) => waker.wake([ref], 'replay'), replayObserver(logger)),
     },

@@ -8,6 +8,8 @@ import type { Scope, TenantStore } from '../ports';
 export interface Caller {
   readonly tenant: string;
   readonly keyId: string;
+  /** What the tenant's settings say about intake; null = nothing. As fresh as the key. */
+  readonly ingest: KeyForCheck['ingest'];
 }
 
 export interface Authenticator {
@@ -60,7 +62,7 @@ export function createAuthenticator(store: Pick<TenantStore, 'findKeys'>, now: (
         throw new HttpProblem('forbidden', `The key lacks the scope "${scope}". Use a key that has it.`);
       }
       if (scope === 'ingest' && !key.tenantActive) throw suspended();
-      return { tenant: key.tenant, keyId: key.keyId };
+      return { tenant: key.tenant, keyId: key.keyId, ingest: key.ingest };
     },
   };
 }

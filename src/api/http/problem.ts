@@ -25,6 +25,8 @@ export const PROBLEMS = {
   topic_not_allowed: { status: 422, title: 'The topic is not allowed' },
   dedupe_key_mismatch: { status: 422, title: 'Idempotency-Key and dedupeKey differ' },
   dedupe_conflict: { status: 422, title: 'The dedupe key was used for another event' },
+  rate_limited: { status: 429, title: 'The tenant sends too many events' },
+  backlog_full: { status: 429, title: 'Too many events of the tenant wait' },
   headers_too_large: { status: 431, title: 'The request headers are too large' },
   internal: { status: 500, title: 'The service failed' },
   unavailable: { status: 503, title: 'The service cannot do this now' },

@@ -11,7 +11,7 @@ import type { NewEvent } from '../ports';
 import { announce } from './committed';
 import type { IngestDeps } from './deps';
 import { toNewEvent } from './event';
-import { dedupeConflict, storeRefusal } from './post-event';
+import { admit, dedupeConflict, storeRefusal } from './post-event';
 
 interface Item {
   readonly value: unknown;
@@ -23,7 +23,7 @@ const NEWLINE = 0x0a;
 /** POST /v1/events/batch: a JSON array or NDJSON, all or nothing, in the order given. */
 export function postBatch(deps: IngestDeps): RequestHandler {
   return async (request: Request, response: Response) => {
-    const { tenant } = callerOf(response);
+    const { tenant, ingest } = callerOf(response);
     if (request.headers['idempotency-key'] !== undefined) {
       throw new HttpProblem(
         'invalid_header',
@@ -38,6 +38,7 @@ export function postBatch(deps: IngestDeps): RequestHandler {
       throw new HttpProblem('invalid_body', 'The batch has no events. Send at least one.');
     }
     const events = toEvents(items, tenant, request, deps);
+    await admit(deps, response, ingest, events);
     const inserted = await deps.events.insert(events, 'all');
     const conflicts = inserted.flatMap((result, index) => (result.conflict ? [index] : []));
     if (conflicts.length > 0) throw dedupeConflict(conflicts, (index) => `/${index}/dedupeKey`);

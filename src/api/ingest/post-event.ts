@@ -6,7 +6,8 @@ import { HttpProblem } from '../http/problem';
 import { sendJson } from '../http/send';
 import { parseJsonBody } from '../json/body';
 import { suspended } from '../auth/authenticate';
-import type { Inserted } from '../ports';
+import type { Caller } from '../auth/authenticate';
+import type { Inserted, NewEvent } from '../ports';
 import type { IngestDeps } from './deps';
 import { toNewEvent } from './event';
 import type { GroupCommit } from './group-commit';
@@ -14,7 +15,7 @@ import type { GroupCommit } from './group-commit';
 /** POST /v1/events: one event, committed together with whatever else arrived meanwhile. */
 export function postEvent(deps: IngestDeps, commits: GroupCommit): RequestHandler {
   return async (request: Request, response: Response) => {
-    const { tenant } = callerOf(response);
+    const { tenant, ingest } = callerOf(response);
     const idempotencyKey = idempotencyKeyOf(request);
     const body = parseJsonBody(bodyBytes(request), 1);
     const event = toNewEvent(body.value, {
@@ -25,11 +26,26 @@ export function postEvent(deps: IngestDeps, commits: GroupCommit): RequestHandle
       isTopicAllowed: deps.isTopicAllowed,
       pointer: '',
     });
+    await admit(deps, response, ingest, [event]);
     const inserted = await commits.submit(event);
     if (inserted.conflict) throw dedupeConflict([0], () => '/dedupeKey');
     if (inserted.refused !== null) throw storeRefusal(inserted.refused, '');
     sendJson(response, 202, { id: inserted.id, tenant, status: 'pending', duplicate: inserted.duplicate });
   };
+}
+
+/** Within the tenant's limits, or a 429. Only what could be stored counts: a mistake in an event costs no tokens. */
+export function admit(
+  deps: Pick<IngestDeps, 'limiter'>,
+  response: Response,
+  ingest: Caller['ingest'],
+  events: readonly NewEvent[],
+): Promise<void> | undefined {
+  const [first] = events;
+  const answer = first === undefined ? null : deps.limiter.admit(first.tenant, ingest, events.length);
+  return answer?.then((headers) => {
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  });
 }
 
 /** The answer to a dedupe key that was used for other content; at most 20 pointers. */
