@@ -79,6 +79,20 @@ create table outbox.events (
   skipped_at timestamp with time zone
 )
 with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=5000, autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_insert_scale_factor=0.1, autovacuum_analyze_scale_factor=0.05);
+create table outbox.global_pause (
+  only_row boolean not null default true,
+  by text not null,
+  why text not null,
+  since timestamp with time zone not null default clock_timestamp(),
+  until timestamp with time zone
+);
+create table outbox.ingest_buckets (
+  tenant_id text collate "C" not null,
+  tokens double precision not null,
+  granted double precision not null,
+  at timestamp with time zone not null default clock_timestamp()
+)
+with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
 create table outbox.installation (
   only_row boolean not null default true,
   install_id text not null,
@@ -106,14 +120,18 @@ create table outbox.publishers (
   halted jsonb,
   swept_at timestamp with time zone,
   sweep_backoff_ms integer not null default 0,
-  updated_at timestamp with time zone not null default clock_timestamp()
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  breaker jsonb
 )
 with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
 create table outbox.tenants (
   tenant_id text collate "C" not null,
   status text not null default 'active'::text,
   settings jsonb not null default '{}'::jsonb,
-  created_at timestamp with time zone not null default clock_timestamp()
+  created_at timestamp with time zone not null default clock_timestamp(),
+  status_by text,
+  status_why text,
+  status_at timestamp with time zone
 );
 
 -- constraints
@@ -129,6 +147,9 @@ alter table outbox.events add constraint events_lane_check CHECK ((lane = ANY (A
 alter table outbox.events add constraint events_pkey PRIMARY KEY (tenant_id, event_id);
 alter table outbox.events add constraint events_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'published'::text, 'failed'::text, 'skipped'::text])));
 alter table outbox.events add constraint events_tenant_id_dedupe_key_key UNIQUE (tenant_id, dedupe_key);
+alter table outbox.global_pause add constraint global_pause_only_row_check CHECK (only_row);
+alter table outbox.global_pause add constraint global_pause_pkey PRIMARY KEY (only_row);
+alter table outbox.ingest_buckets add constraint ingest_buckets_pkey PRIMARY KEY (tenant_id);
 alter table outbox.installation add constraint installation_install_id_check CHECK ((install_id ~ '^[0-9a-z]{12}$'::text));
 alter table outbox.installation add constraint installation_only_row_check CHECK (only_row);
 alter table outbox.installation add constraint installation_pkey PRIMARY KEY (only_row);
@@ -157,6 +178,8 @@ CREATE INDEX events_pending ON outbox.events USING btree (tenant_id, destination
 CREATE UNIQUE INDEX events_pkey ON outbox.events USING btree (tenant_id, event_id);
 CREATE INDEX events_status ON outbox.events USING btree (status, tenant_id, created_at) WHERE (status = ANY (ARRAY['failed'::text, 'skipped'::text]));
 CREATE UNIQUE INDEX events_tenant_id_dedupe_key_key ON outbox.events USING btree (tenant_id, dedupe_key);
+CREATE UNIQUE INDEX global_pause_pkey ON outbox.global_pause USING btree (only_row);
+CREATE UNIQUE INDEX ingest_buckets_pkey ON outbox.ingest_buckets USING btree (tenant_id);
 CREATE UNIQUE INDEX installation_pkey ON outbox.installation USING btree (only_row);
 CREATE UNIQUE INDEX migrations_pkey ON outbox.migrations USING btree (id);
 CREATE UNIQUE INDEX publishers_pkey ON outbox.publishers USING btree (tenant_id, destination, shard);
@@ -463,4 +486,5 @@ CREATE TRIGGER wake_publishers AFTER INSERT ON outbox.events REFERENCING NEW TAB
 -- comments
 comment on column outbox.events.lane is '0 = live, 1 = replay, 2 = live, set aside behind an earlier event of its key';
 comment on column outbox.events.payload is 'exact bytes; null = tombstone';
+comment on column outbox.ingest_buckets.granted is 'what the last taker got, so that one statement can take and answer';
 comment on column outbox.publishers.revision is 'raised by every operator or replay write that touches pending events of this publisher; a drain records only under the revision it selected under';

@@ -17,6 +17,8 @@ export interface PublisherSettings {
   readonly heartbeatTimeoutMs: number;
   /** A run continues as new beyond this many history events. */
   readonly maxHistoryEvents: number;
+  /** Where drains of publishers whose last drain failed wait for slots of their own. Absent = in the common queue. */
+  readonly suspectTaskQueue?: string;
   readonly breaker: BreakerConfig;
   /** Absent in settings that a worker of an older version read. */
   readonly quota?: QuotaConfig;

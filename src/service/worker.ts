@@ -26,6 +26,8 @@ const MAX_GRANT = 1_000_000;
 /** Time from a frozen or killed worker to the take-over by another. */
 const HEARTBEAT_TIMEOUT_MS = 5_000;
 const ACTIVITY_POLLERS = 3;
+/** Of the slots: so many more for publishers whose last drain failed, and never one of the others'. */
+const SUSPECT_SHARE = 1 / 3;
 /** Cached workflows cost memory in the workflow thread's heap; beyond this they are rebuilt from a short history. */
 const MAX_CACHED_WORKFLOWS = 500;
 
@@ -66,20 +68,38 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
   const observer = wakeObserver(metrics, logger);
   const { maxHistoryEvents } = config.temporal;
   const waker = new Waker(pool, temporalClient(target), config.temporal.taskQueue, observer, { maxHistoryEvents });
-  const worker = await Worker.create({
+  const drain = drainActivity(drainDeps);
+  const common = {
     connection,
     namespace: config.temporal.namespace,
+    // Throttled to this, a drain's heartbeat reaches the server well within its time-out.
+    maxHeartbeatThrottleInterval: HEARTBEAT_TIMEOUT_MS / 4,
+    defaultHeartbeatThrottleInterval: HEARTBEAT_TIMEOUT_MS / 4,
+    shutdownGraceTime: config.shutdownGraceMs,
+    shutdownForceTime: config.shutdownGraceMs + 3_000,
+  };
+  const suspects = await Worker.create({
+    ...common,
+    taskQueue: suspectTaskQueue(config),
+    identity: `${identity} suspects`,
+    activities: { drain },
+    maxConcurrentActivityTaskExecutions: Math.max(1, Math.floor(config.drain.maxDrains * SUSPECT_SHARE)),
+    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
+  });
+  const worker = await Worker.create({
+    ...common,
     taskQueue: config.temporal.taskQueue,
     identity,
     ...workflows(),
     activities: {
-      drain: drainActivity(drainDeps),
+      drain,
       ...publisherRecordActivities(pool, {
         maxGrant: MAX_GRANT,
         drainMaxMs: config.drain.maxMs,
         lingerMs: config.drain.lingerMs,
         heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
         maxHistoryEvents,
+        suspectTaskQueue: suspectTaskQueue(config),
         breaker: config.breaker,
         quota: config.quota,
       }),
@@ -90,11 +110,6 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     // A frozen worker's open polls each swallow one attempt and its heartbeat time-out before a live worker gets it: with
     // the default of 10 a take-over took a minute.
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: ACTIVITY_POLLERS },
-    // Throttled to this, a drain's heartbeat reaches the server well within its time-out.
-    maxHeartbeatThrottleInterval: HEARTBEAT_TIMEOUT_MS / 4,
-    defaultHeartbeatThrottleInterval: HEARTBEAT_TIMEOUT_MS / 4,
-    shutdownGraceTime: config.shutdownGraceMs,
-    shutdownForceTime: config.shutdownGraceMs + 3_000,
   });
   const sweeper = new Sweeper({
     pool,
@@ -105,7 +120,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     report: observer.failed,
   });
   sweeper.start();
-  const running = worker.run();
+  const running = runTogether([worker, suspects]);
   const ended = running.finally(async () => {
     await sweeper.stop();
     await sessions.close();
@@ -118,10 +133,29 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     identity,
     async stop() {
       stopping.abort();
-      if (worker.getState() === 'RUNNING') worker.shutdown();
+      for (const part of [worker, suspects]) if (part.getState() === 'RUNNING') part.shutdown();
       await ended;
     },
   };
+}
+
+/** Beside the common queue, one for drains of suspect publishers: Temporal keeps them waiting there at no cost. */
+function suspectTaskQueue(config: Config): string {
+  return `${config.temporal.taskQueue}-suspect`;
+}
+
+/** Resolves when all have ended; the first that fails ends the others and rejects. */
+async function runTogether(workers: readonly Worker[]): Promise<void> {
+  let failed: { readonly error: unknown } | null = null;
+  await Promise.all(
+    workers.map((worker) =>
+      worker.run().catch((error: unknown) => {
+        failed ??= { error };
+        for (const other of workers) if (other.getState() === 'RUNNING') other.shutdown();
+      }),
+    ),
+  );
+  if (failed !== null) throw (failed as { readonly error: unknown }).error;
 }
 
 /** Once per process, before any worker: our own signal handling decides the order of shutdown. */

@@ -106,7 +106,10 @@ async function drainOnce(
   settings: PublisherSettings,
 ): Promise<void> {
   box.state = drainStarted(box.state, decision.probe, Date.now());
+  const cautious = decision.probe || box.state.breaker.failures > 0;
   const { drain } = proxyActivities<PublisherActivities>({
+    // A dead destination makes each of its drains wait for time-outs: those wait in a queue with few slots of its own.
+    ...(cautious && settings.suspectTaskQueue !== undefined ? { taskQueue: settings.suspectTaskQueue } : {}),
     startToCloseTimeout: settings.drainMaxMs + DRAIN_MARGIN_MS,
     heartbeatTimeout: settings.heartbeatTimeoutMs,
     // The outcome is a value: Temporal retries only for a lost worker, and then at once.
@@ -121,9 +124,9 @@ async function drainOnce(
     events: decision.events,
     bytes: decision.bytes,
     maxMs: settings.drainMaxMs,
-    lingerMs: decision.probe ? 0 : settings.lingerMs,
+    lingerMs: cautious ? 0 : settings.lingerMs,
     lastWorker: box.state.drain.lastWorker,
-    cautious: decision.probe || box.state.breaker.failures > 0,
+    cautious,
     onPoison: box.state.config.onPoison,
     maxAttempts: box.state.config.maxAttempts,
   });

@@ -23,17 +23,20 @@ export class LingerHub {
   private readonly waiting = new Set<Lingerer>();
   private looping = false;
   private drains = 0;
+  private suspects = 0;
 
   constructor(
     private readonly pool: Pool,
     private readonly slots: number,
   ) {}
 
-  /** Counts a running drain; call the returned function when it ends. */
-  enter(): () => void {
+  /** Counts a running drain; call the returned function when it ends. Suspect ones have slots of their own. */
+  enter(suspect = false): () => void {
     this.drains += 1;
+    if (suspect) this.suspects += 1;
     return () => {
       this.drains -= 1;
+      if (suspect) this.suspects -= 1;
     };
   }
 
@@ -44,7 +47,12 @@ export class LingerHub {
 
   /** True while other publishers may be waiting for a slot of this worker. */
   get crowded(): boolean {
-    return this.drains >= this.slots * SLOTS_SHARE;
+    return this.drains - this.suspects >= this.slots * SLOTS_SHARE;
+  }
+
+  /** True while others are quiet beside the busy ones, or wait for a slot: then nobody should hold the process for long. */
+  get shared(): boolean {
+    return this.waiting.size > 0 || this.crowded;
   }
 
   /** Resolves true as soon as the publisher has work, false after `ms`, when stopped, or when slots get scarce. */

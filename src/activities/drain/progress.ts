@@ -4,12 +4,16 @@ import type { OnPoison } from '../../domain/hold-key';
 import type { DrainDeps } from './context';
 import type { BatchLimit } from './batch-share';
 import { batchShare } from './batch-share';
+import { Pace } from './pace';
 import type { BlockedTopic } from './screen';
 
 /** A drain that others wait for ends after this long, ms: short enough to be fair, long enough for several batches. */
 const CROWDED_MS = 1_000;
 
 const CAUTIOUS_EVENTS = 500;
+
+/** A transaction beside publishers that wait for their next event, or for a slot, is cut to about this, ms. */
+const SHARED_TRANSACTION_MS = 50;
 
 /** What one drain has done so far and when it must end. */
 export class DrainProgress {
@@ -22,6 +26,7 @@ export class DrainProgress {
   parked = 0;
   batches = 0;
   readonly blocked = new Map<string, BlockedTopic>();
+  readonly pace = new Pace();
   private startedAt = Date.now();
 
   constructor(
@@ -41,7 +46,9 @@ export class DrainProgress {
   /** Most events and payload bytes of the next batch: few after a failure, which may be a destination too slow for many. */
   get batchLimit(): BatchLimit {
     const { batchEvents: events, batchBytes: bytes, linger } = this.deps;
-    const limit = batchShare({ events, bytes }, linger.busy);
+    const share = batchShare({ events, bytes }, linger.busy);
+    const paced = linger.shared ? this.pace.eventsWithin(SHARED_TRANSACTION_MS) : Infinity;
+    const limit = { ...share, events: Math.min(share.events, paced) };
     const most = Math.min(limit.bytes, this.remainingBytes);
     return { events: this.request.cautious ? Math.min(CAUTIOUS_EVENTS, limit.events) : limit.events, bytes: most };
   }

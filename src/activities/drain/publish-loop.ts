@@ -76,10 +76,12 @@ export class PublishLoop {
     const clean = this.hold.clean;
     if (clean === null)
       throw new OutboxError('INTERNAL', 'publishing without a clean session; report this as a defect');
+    const started = Date.now();
     const placements = await this.hold.session.publish(batch, {
       deadlineMs: this.deps.publishDeadlineMs,
       beforeCommit: () => this.settles.finish(),
     });
+    this.progress.pace.sent(batch.events.length, Date.now() - started);
     await failpoint('after_kafka_commit');
     this.settles.add(() => this.settle(batch, clean.fence, placements));
   }

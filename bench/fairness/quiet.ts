@@ -1,0 +1,98 @@
+import { Pool } from 'pg';
+import { now, until } from '../harness/clock';
+import { percentile, rounded } from '../harness/statistics';
+import { tenantNames } from '../harness/tenants';
+import type { FairnessRig } from './rig';
+
+export interface QuietOptions {
+  readonly tenants: number;
+  readonly seconds: number;
+  readonly bulk: number;
+}
+
+/** p50 and p99 (ms) at a read_committed consumer, from the moment an event's transaction was due. */
+export interface Quiet {
+  readonly events: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const ARRIVAL_MS = 20_000;
+/** A backlog that takes longer than this to drain is measured beside for so long. */
+const LONGEST_S = 90;
+
+/** Many tenants with an event a second each: alone, beside one that drains a large backlog, on topics of their own and not. */
+export async function measureQuiet(
+  rig: FairnessRig,
+  options: QuietOptions,
+  log: (line: string) => void,
+): Promise<Readonly<Record<'alone' | 'besideOwnTopic' | 'besideSharedTopic', Quiet & { drainSeconds?: number }>>> {
+  const quiet = tenantNames(rig.servers, 'quiet', options.tenants);
+  const [busy = ''] = tenantNames(rig.servers, 'busy', 1);
+  await rig.tenants([...quiet, busy]);
+  const pool = new Pool({ connectionString: rig.servers.databaseUrl, max: 8, application_name: 'bench' });
+  const worker = await rig.worker();
+  const posting = new Posting(rig, pool, quiet);
+  try {
+    await posting.run('warm', async (elapsed) => elapsed < 5);
+    log('alone');
+    const alone = await posting.run('alone', async (elapsed) => elapsed < options.seconds);
+    const beside = async (label: string, topic: string): Promise<Quiet & { drainSeconds: number }> => {
+      await rig.store([busy], topic, options.bulk);
+      log(label);
+      const started = now();
+      await rig.wake([busy], topic);
+      const figures = await posting.run(label, async (elapsed) => elapsed < LONGEST_S && rig.pending(busy));
+      return { ...figures, drainSeconds: rounded((now() - started) / 1_000, 1) };
+    };
+    return {
+      alone,
+      besideOwnTopic: await beside('beside a backlog on another topic', rig.topics.unread),
+      besideSharedTopic: await beside('beside a backlog on the same topic', rig.topics.timed),
+    };
+  } finally {
+    await worker.child.stop();
+    await pool.end();
+  }
+}
+
+class Posting {
+  constructor(
+    private readonly rig: FairnessRig,
+    private readonly pool: Pool,
+    private readonly tenants: readonly string[],
+  ) {}
+
+  /** An open loop: moments fixed beforehand, so that a late commit counts with its delay. */
+  async run(label: string, goOn: (elapsedSeconds: number) => Promise<boolean>): Promise<Quiet> {
+    const started = now();
+    const commits: Promise<unknown>[] = [];
+    for (let second = 0; await goOn((now() - started) / 1_000); second += 1) {
+      for (const [index, tenant] of this.tenants.entries()) {
+        const due = started + second * 1_000 + (index * 1_000) / this.tenants.length;
+        await until(due);
+        commits.push(
+          this.pool.query('select outbox.enqueue(tenant => $1, topic => $2, type => $3, payload => $4::jsonb)', [
+            tenant,
+            this.rig.topics.timed,
+            'quiet',
+            JSON.stringify({ label, due }),
+          ]),
+        );
+      }
+    }
+    await Promise.all(commits);
+    const deadline = now() + ARRIVAL_MS;
+    let times = await this.rig.consumer.call('times', label);
+    while (times.length < commits.length && now() < deadline) {
+      await until(now() + 100);
+      times = await this.rig.consumer.call('times', label);
+    }
+    if (times.length !== commits.length) throw new Error(`${label}: ${times.length} of ${commits.length} arrived`);
+    return {
+      events: times.length,
+      p50: rounded(percentile(times, 0.5), 1),
+      p99: rounded(percentile(times, 0.99), 1),
+    };
+  }
+}

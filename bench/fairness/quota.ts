@@ -1,0 +1,54 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { now } from '../harness/clock';
+import { rounded } from '../harness/statistics';
+import { tenantNames } from '../harness/tenants';
+import type { FairnessRig } from './rig';
+
+export interface QuotaFigure {
+  readonly perSecond: number;
+  /** Deviation from the quota, %. */
+  readonly offPercent: number;
+  readonly kills: number;
+  readonly seconds: number;
+}
+
+const QUOTA = { ratePerSecond: 100, burst: 1_500 };
+/** Until the first burst is through and the tenant runs at its rate. */
+const WARM_UP_MS = 8_000;
+
+/** A tenant with a backlog and a quota of 100/s, counted at the consumer; with `killEveryS` its worker is killed so often. */
+export async function measureQuota(
+  rig: FairnessRig,
+  options: { readonly seconds: number; readonly killEveryS: number | null },
+  log: (line: string) => void,
+): Promise<QuotaFigure> {
+  const [tenant = ''] = tenantNames(rig.servers, options.killEveryS === null ? 'quota' : 'quota-killed', 1);
+  await rig.tenants([tenant], { quota: QUOTA });
+  await rig.store([tenant], rig.topics.counted, QUOTA.burst + QUOTA.ratePerSecond * (options.seconds + 120));
+  let worker = await rig.worker();
+  await rig.wake([tenant], rig.topics.counted);
+  await delay(WARM_UP_MS);
+  log(`quota${options.killEveryS === null ? '' : `, worker killed every ${options.killEveryS} s`}`);
+  const arrived = async (): Promise<number> => (await rig.consumer.call('arrivals', undefined)).count;
+  const started = now();
+  const before = await arrived();
+  let kills = 0;
+  for (let killAt = started + 1_000 * (options.killEveryS ?? Infinity); ;) {
+    const end = started + options.seconds * 1_000;
+    if (now() >= end) break;
+    await delay(Math.max(0, Math.min(killAt, end) - now()));
+    if (options.killEveryS === null || now() >= end) continue;
+    worker.child.signal('SIGKILL');
+    await worker.child.ended;
+    kills += 1;
+    worker = await rig.worker();
+    killAt += options.killEveryS * 1_000;
+  }
+  // What the bucket gathered while a worker was dead is still to come, and belongs to the window: let it catch up.
+  const seconds = (now() - started) / 1_000;
+  const count = (await arrived()) - before;
+  await worker.child.stop();
+  const perSecond = count / seconds;
+  const offPercent = (perSecond / QUOTA.ratePerSecond - 1) * 100;
+  return { perSecond: rounded(perSecond, 1), offPercent: rounded(offPercent, 1), kills, seconds: rounded(seconds, 1) };
+}

@@ -1,0 +1,56 @@
+import { writeFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { now } from '../harness/clock';
+import { Closing } from '../harness/closing';
+import { startServers } from '../harness/servers';
+import { measureQuiet } from './quiet';
+import { measureQuota } from './quota';
+import { FairnessRig } from './rig';
+import { measureWeights } from './weights';
+
+const PARTS = ['quiet', 'weights', 'quota', 'quota-killed'] as const;
+
+/**
+ * `npm run bench:fairness -- [--only PART] [--json FILE] [--quick]`: what tenants do to each other, and whether a quota holds.
+ * Figures, no verdicts: on a loaded machine they say something about the machine.
+ */
+async function main(): Promise<number> {
+  const command = new Command('npm run bench:fairness --')
+    .option('--json <file>', 'write the figures as JSON')
+    .option('--quick', 'shorter windows and a smaller backlog', false)
+    .addOption(new Option('--only <parts...>', 'measure only these').choices(PARTS))
+    .parse(process.argv.slice(2), { from: 'user' });
+  const given = command.opts<{ json?: string; quick: boolean; only?: (typeof PARTS)[number][] }>();
+  const parts = given.only ?? PARTS;
+  const began = now();
+  const log = (line: string): void =>
+    void process.stderr.write(`${((now() - began) / 1_000).toFixed(1).padStart(6)} s  ${line}\n`);
+  const closing = new Closing(log);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void closing.close().then(() => process.exit(1)));
+  }
+  try {
+    const rig = await FairnessRig.start(await startServers(closing, log), closing);
+    const figures: Record<string, unknown> = {};
+    const size = given.quick
+      ? { seconds: 15, bulk: 60_000, backlog: 12_000 }
+      : { seconds: 30, bulk: 300_000, backlog: 50_000 };
+    if (parts.includes('quiet')) figures['quiet'] = await measureQuiet(rig, { tenants: 50, ...size }, log);
+    if (parts.includes('weights')) figures['weights'] = await measureWeights(rig, size, log);
+    const quota = { seconds: 2 * size.seconds };
+    if (parts.includes('quota')) figures['quota'] = await measureQuota(rig, { ...quota, killEveryS: null }, log);
+    if (parts.includes('quota-killed')) {
+      figures['quotaKilled'] = await measureQuota(rig, { ...quota, killEveryS: 10 }, log);
+    }
+    process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
+    if (given.json !== undefined) writeFileSync(given.json, `${JSON.stringify(figures, null, 2)}\n`);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    return 1;
+  } finally {
+    await closing.close();
+  }
+}
+
+void main().then((code) => process.exit(code));

@@ -1,0 +1,57 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { median, rounded } from '../harness/statistics';
+import { tenantNames } from '../harness/tenants';
+import type { FairnessRig } from './rig';
+
+export interface Weights {
+  /** Events per second of each tenant. */
+  readonly light: readonly number[];
+  readonly heavy: readonly number[];
+  /** Of the sums. */
+  readonly ratio: number;
+  readonly medianRatio: number;
+}
+
+const TENANTS_EACH = 6;
+const WARM_UP_S = 5;
+
+/** Twelve backlogged tenants on four slots, half of them with three times the weight: what each gets. */
+export async function measureWeights(
+  rig: FairnessRig,
+  options: { readonly seconds: number; readonly backlog: number },
+  log: (line: string) => void,
+): Promise<Weights> {
+  const light = tenantNames(rig.servers, 'light', TENANTS_EACH);
+  const heavy = tenantNames(rig.servers, 'heavy', TENANTS_EACH);
+  await rig.tenants(light, { weight: 1 });
+  await rig.tenants(heavy, { weight: 3 });
+  const all = light.flatMap((tenant, index) => [tenant, heavy[index] ?? tenant]);
+  log(`storing ${all.length * options.backlog} events`);
+  await rig.store(all, rig.topics.unread, options.backlog);
+  const worker = await rig.worker({ OUTBOX_MAX_DRAINS: '4' });
+  try {
+    await rig.wake(all, rig.topics.unread);
+    await delay(WARM_UP_S * 1_000);
+    log('weights');
+    const before = await settled(rig, all);
+    await delay(options.seconds * 1_000);
+    const after = await settled(rig, all);
+    const rates = (names: readonly string[]): number[] =>
+      names.map((name) => rounded(((after.get(name) ?? 0) - (before.get(name) ?? 0)) / options.seconds, 1));
+    const [l, h] = [rates(light), rates(heavy)];
+    for (const name of all) if (!(await rig.pending(name))) throw new Error(`${name} ran out of events: store more`);
+    const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+    return { light: l, heavy: h, ratio: rounded(sum(h) / sum(l), 2), medianRatio: rounded(median(h) / median(l), 2) };
+  } finally {
+    await worker.child.stop();
+  }
+}
+
+async function settled(rig: FairnessRig, tenants: readonly string[]): Promise<Map<string, number>> {
+  const rows = await rig.servers.installation.query<{ tenant: string; n: number }>(
+    `select tenant_id as tenant, sum(events)::float8 as n from outbox.batches
+     where tenant_id = any ($1::text[]) and settled_at is not null group by tenant_id`,
+    [tenants],
+  );
+  return new Map(rows.map(({ tenant, n }) => [tenant, n]));
+}

@@ -1,0 +1,23 @@
+/** Events of the first transaction of a drain beside others, before anything was measured. */
+const FIRST_EVENTS = 500;
+/** Below this a transaction's fixed cost (some 5 to 10 ms) outweighs its events, whatever was measured. */
+const LEAST_EVENTS = 100;
+
+/**
+ * How many events a transaction may have to be over in a given time, from how long the last ones took. Readers of a shared
+ * topic wait for open transactions, and other drains of this process for its one thread.
+ */
+export class Pace {
+  private msPerEvent: number | null = null;
+
+  sent(events: number, ms: number): void {
+    const measured = ms / Math.max(1, events);
+    // Half the new, half the old: one slow answer must not make the next ten transactions tiny.
+    this.msPerEvent = this.msPerEvent === null ? measured : (this.msPerEvent + measured) / 2;
+  }
+
+  eventsWithin(ms: number): number {
+    if (this.msPerEvent === null) return FIRST_EVENTS;
+    return Math.max(LEAST_EVENTS, Math.floor(ms / Math.max(this.msPerEvent, 1e-6)));
+  }
+}
