@@ -1,0 +1,188 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
+import { Rig } from '../../../faults/harness/rig';
+import type { PublisherState } from '../../../src/domain/publisher-state';
+import { pauseAll, resumeAll } from '../../../src/postgres/global-pause';
+import { createPool } from '../../../src/postgres/pool';
+import { sharedServers } from '../../support/fault-run';
+
+/** What operators set and what a breaker knows, over lost workflows, on a real Temporal server. */
+describe('control of publishers', () => {
+  let rig: Rig;
+  let connection: Connection;
+  let client: Client;
+  let tenants: string[];
+
+  beforeAll(async () => {
+    rig = await Rig.start({ name: 'control', servers: sharedServers() });
+    connection = await Connection.connect({ address: sharedServers().temporalAddress });
+    client = new Client({ connection });
+    tenants = await rig.tenants(4);
+    // Topics are made on the way, but for tenants whose topic has a name that Kafka refuses to have.
+    await rig.worker({ env: { OUTBOX_BREAKER_RESET: '1h', OUTBOX_LINGER: '50ms', OUTBOX_TOPIC_ALLOW: 'control-.*' } });
+  });
+  afterAll(async () => {
+    await connection.close();
+    await rig.close();
+  });
+
+  const handleOf = (tenant: string): WorkflowHandle => client.workflow.getHandle(`publisher:${tenant}`);
+  const stateOf = (tenant: string): Promise<PublisherState> => handleOf(tenant).query<PublisherState>('state');
+  const enqueue = (tenant: string, topic: string, count = 1): Promise<unknown> =>
+    rig.installation.query(
+      `select outbox.enqueue(tenant => $1, topic => $2, type => 't', payload => '{}'::jsonb) from generate_series(1, $3)`,
+      [tenant, topic, count],
+    );
+  const start = (tenant: string): Promise<unknown> =>
+    client.workflow.signalWithStart('publisher', {
+      workflowId: `publisher:${tenant}`,
+      taskQueue: `queue-${rig.options.name}`,
+      args: [{ publisher: { tenant, destination: 'kafka', shard: 0 } }],
+      signal: 'wake',
+      signalArgs: [{}],
+    });
+  async function until<T>(look: () => Promise<T>, good: (value: T) => boolean): Promise<T> {
+    const deadline = Date.now() + 30_000;
+    for (;;) {
+      const value = await look().catch(() => undefined);
+      if (value !== undefined && good(value)) return value;
+      if (Date.now() > deadline) throw new Error(`not in time; last seen: ${JSON.stringify(value)}`);
+      await delay(50);
+    }
+  }
+  const rowOf = async (tenant: string) =>
+    (
+      await rig.installation.query<{ state: string; limits: object; breaker: object | null; published: number }>(
+        `select p.state, p.limits, p.breaker, (select count(*)::int from outbox.events e
+           where e.tenant_id = p.tenant_id and e.status = 'published') as published
+         from outbox.publishers p where tenant_id = $1`,
+        [tenant],
+      )
+    )[0];
+
+  it('a breaker that opened comes back as open after its workflow was lost, with the same probe to come', async () => {
+    const [tenant = ''] = tenants;
+    await enqueue(tenant, 'not-allowed');
+    const open = await until(
+      () => stateOf(tenant),
+      (state) => state.breaker.state === 'open',
+    );
+    expect(open.breaker.transitions).toMatchObject([{ from: 'closed', to: 'open' }]);
+    const row = await until(
+      () => rowOf(tenant),
+      (found) => found?.state === 'open' && found.breaker !== null,
+    );
+    expect(row?.breaker).toMatchObject({ failures: 3, nextProbeAt: open.breaker.nextProbeAt });
+    await handleOf(tenant).terminate();
+    await start(tenant);
+    const back = await until(
+      () => stateOf(tenant),
+      (state) => state.breaker.state === 'open',
+    );
+    expect(back.breaker).toMatchObject({ failures: 3, nextProbeAt: open.breaker.nextProbeAt, manual: false });
+    expect(back.counters.drains).toBe(0);
+    // Reset by an operator, it forgets, also in the row.
+    await handleOf(tenant).executeUpdate('resetBreaker', { args: [{ by: 'test' }] });
+    await until(
+      () => stateOf(tenant),
+      (state) => state.breaker.transitions.some(({ from, to }) => from === 'open' && to === 'closed'),
+    );
+  });
+
+  it('limits in events and bytes, weight and breaker are in the row and come back from it', async () => {
+    const tenant = tenants[1] ?? '';
+    await enqueue(tenant, `control-${tenant}`);
+    await until(
+      () => rowOf(tenant),
+      (row) => row?.published === 1,
+    );
+    const quota = { ratePerSecond: 50, burst: 60, bytesPerSecond: 4_000, byteBurst: 5_000 };
+    const breaker = { failureThreshold: 5, resetInterval: 2 };
+    await handleOf(tenant).executeUpdate('configure', { args: [{ by: 'test', quota, breaker, weight: 3 }] });
+    const limits = { quota, breaker: { threshold: 5, resetMs: 2_000 }, weight: 3 };
+    await until(
+      () => rowOf(tenant),
+      (row) => JSON.stringify(row?.limits).includes('bytesPerSecond'),
+    );
+    expect((await rowOf(tenant))?.limits).toEqual(limits);
+    await handleOf(tenant).terminate();
+    await enqueue(tenant, `control-${tenant}`, 30);
+    const back = await until(
+      () => stateOf(tenant),
+      (state) => state.usage.denials > 0,
+    );
+    expect(back).toMatchObject({ overrides: limits, config: { weight: 3 } });
+    await until(
+      () => rowOf(tenant),
+      (row) => row?.published === 31,
+    );
+    const state = await until(
+      () => stateOf(tenant),
+      (found) => found.usage.throttledSince === null,
+    );
+    expect(state.usage.events + state.usage.lastEvents).toBe(30);
+  });
+
+  it('the pause of everything stops all, without a signal to any, and ends by itself at its time', async () => {
+    const [, , third = '', fourth = ''] = tenants;
+    const pool = createPool(rig.direct.databaseUrl, { max: 2 });
+    try {
+      await enqueue(third, `control-${third}`);
+      await until(
+        () => rowOf(third),
+        (row) => row?.published === 1,
+      );
+      await pauseAll(pool, { by: 'test', why: 'maintenance' });
+      await enqueue(third, `control-${third}`);
+      await enqueue(fourth, `control-${fourth}`);
+      await start(third);
+      await until(
+        () => stateOf(third),
+        (state) => state.drain.allPaused,
+      );
+      const { wakes } = (await stateOf(third)).counters;
+      await delay(2_000);
+      expect((await rowOf(third))?.published).toBe(1);
+      expect((await stateOf(third)).counters.wakes).toBe(wakes);
+      await expect(stateOf(fourth)).rejects.toThrow();
+      await pauseAll(pool, { by: 'test', why: 'soon over', until: Date.now() + 1_000 });
+      for (const [tenant, count] of [
+        [third, 2],
+        [fourth, 1],
+      ] as const) {
+        await until(
+          () => rowOf(tenant),
+          (row) => row?.published === count,
+        );
+      }
+      expect((await stateOf(third)).drain.allPaused).toBe(false);
+    } finally {
+      await resumeAll(pool);
+      await pool.end();
+    }
+  });
+
+  it('a pause reaches a running drain before its next batch', async () => {
+    const tenant = tenants[3] ?? '';
+    await enqueue(tenant, `control-${tenant}`, 20_000);
+    await until(
+      () => rowOf(tenant),
+      (row) => (row?.published ?? 0) > 200,
+    );
+    await handleOf(tenant).executeUpdate('pause', { args: [{ by: 'test', why: 'stop' }] });
+    await until(
+      () => rowOf(tenant),
+      (row) => row?.state === 'paused',
+    );
+    const stopped = (await rowOf(tenant))?.published ?? 0;
+    expect(stopped).toBeLessThan(20_001);
+    await delay(1_000);
+    expect((await rowOf(tenant))?.published).toBe(stopped);
+    await handleOf(tenant).signal('resume', { by: 'test' });
+    await until(
+      () => rowOf(tenant),
+      (row) => row?.published === 20_001,
+    );
+  });
+});
