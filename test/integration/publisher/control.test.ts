@@ -103,7 +103,7 @@ describe('control of publishers', () => {
     const limits = { quota, breaker: { threshold: 5, resetMs: 2_000 }, weight: 3 };
     await until(
       () => rowOf(tenant),
-      (row) => JSON.stringify(row?.limits).includes('bytesPerSecond'),
+      (row) => row?.state === 'sleeping' && JSON.stringify(row.limits).includes('bytesPerSecond'),
     );
     expect((await rowOf(tenant))?.limits).toEqual(limits);
     await handleOf(tenant).terminate();
