@@ -17,6 +17,8 @@ export interface DrainRequest {
   readonly lingerMs: number;
   /** The worker of the last drain, which may still hold this publisher's clean session; null = unknown. */
   readonly lastWorker: string | null;
+  /** While others wait for a slot, the drain's slice of time is as many seconds; absent = 1. */
+  readonly weight?: number;
   /** True while the last drain failed: take everything in doubt over first, in small batches. */
   readonly cautious: boolean;
   /** Absent in a request of an older release: hold-key. */

@@ -116,7 +116,8 @@ async function drainOnce(
     retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '10s' },
     cancellationType: 'TRY_CANCEL',
     summary: decision.probe ? 'probe' : `grant ${decision.events}`,
-    priority: { fairnessKey: ref.tenant.slice(0, 64), fairnessWeight: box.state.config.weight },
+    // Each tenant's turn counts the same; its weight is in how long the turn may be.
+    priority: { fairnessKey: ref.tenant.slice(0, 64) },
   });
   const drained = drain({
     publisher: ref,
@@ -127,6 +128,7 @@ async function drainOnce(
     lingerMs: cautious ? 0 : settings.lingerMs,
     lastWorker: box.state.drain.lastWorker,
     cautious,
+    weight: box.state.config.weight,
     onPoison: box.state.config.onPoison,
     maxAttempts: box.state.config.maxAttempts,
   });

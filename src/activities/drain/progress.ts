@@ -7,8 +7,13 @@ import { batchShare } from './batch-share';
 import { Pace } from './pace';
 import type { BlockedTopic } from './screen';
 
-/** A drain that others wait for ends after this long, ms: short enough to be fair, long enough for several batches. */
+/**
+ * A drain that others wait for ends after this long, ms, times its weight: short enough to be fair, long enough for several
+ * batches. The weight makes the slice longer, not the turn more frequent: turns are what Temporal's queue deals out, from
+ * several partitions and by chance, so that a weight given to it is honoured for long queues only.
+ */
 const CROWDED_MS = 1_000;
+const WEIGHT = { least: 0.25, most: 10 };
 
 const CAUTIOUS_EVENTS = 500;
 
@@ -87,7 +92,9 @@ export class DrainProgress {
   mustEnd(): DrainEnd | null {
     if (this.stop.aborted) return 'stopping';
     if (this.remaining === 0 || this.remainingBytes === 0) return 'granted';
-    const limit = this.deps.linger.crowded ? Math.min(CROWDED_MS, this.request.maxMs) : this.request.maxMs;
+    const weight = Math.min(WEIGHT.most, Math.max(WEIGHT.least, this.request.weight ?? 1));
+    const slice = this.deps.linger.crowded ? CROWDED_MS * weight : Infinity;
+    const limit = Math.min(slice, this.request.maxMs);
     return Date.now() - this.startedAt >= limit ? 'time' : null;
   }
 
