@@ -39,10 +39,10 @@ export interface RunningApi {
 
 /** Starts both listeners. Throws CONFIG_INVALID without an admin key, and the system's error when a port is taken. */
 export async function startApi(
-  config: Pick<Config, 'api' | 'topics' | 'ingest' | 'breaker' | 'quota'>,
+  config: Pick<Config, 'api' | 'topics' | 'breaker' | 'quota' | 'ingest'>,
   deps: ApiDeps,
 ): Promise<RunningApi> {
-  const { api, topics, breaker } = config;
+  const { api, topics, breaker, quota } = config;
   if (api.adminKey === null) {
     throw new OutboxError(
       'CONFIG_INVALID',
@@ -51,7 +51,7 @@ export async function startApi(
   }
   const { events, tenants, wake, health, metrics, logger } = deps;
   const adminApp = createAdminApp({
-    routes: adminRoutes({ ...deps.admin, wake, breaker, logger }, deps.admin.version),
+    routes: adminRoutes({ ...deps.admin, wake, breaker, quota, ingest: config.ingest, logger }, deps.admin.version),
     authenticator: createAdminAuthenticator(deps.admin.pool, api.adminKey),
     probes: { health, metrics, logger },
   });

@@ -100,6 +100,16 @@ export async function revokeAdminKey(db: Db, keyId: string, tenant: string | nul
   return rows[0] ?? null;
 }
 
+/** The keys of a tenant that is gone: whoever takes its name later must not inherit them. Answers how many. */
+export async function revokeAdminKeysOf(db: Db, tenant: string): Promise<number> {
+  const rows = await query(
+    db,
+    `update outbox.admin_keys set revoked_at = clock_timestamp() where tenant_id = $1 and revoked_at is null returning 1`,
+    [tenant],
+  );
+  return rows.length;
+}
+
 /** Notes the use of a key, at most once a minute. */
 export async function touchAdminKey(db: Db, keyId: string): Promise<void> {
   await query(

@@ -15,6 +15,8 @@ export interface ListedPublisher extends PublisherRef {
   readonly halted: Readonly<Record<string, unknown>> | null;
   readonly limits: Readonly<Record<string, unknown>>;
   readonly updatedAt: Date;
+  /** The tenant's; null if its publisher outlived it. */
+  readonly settings: Readonly<Record<string, unknown>> | null;
 }
 
 /**
@@ -36,8 +38,9 @@ export async function listPublishers(
   return query<ListedPublisher & Record<string, unknown>>(
     db,
     `select tenant_id as tenant, destination, shard::int, state, state_until as "stateUntil", recorded::text, settled::text,
-            fence::text, drained_by as "drainedBy", paused, halted, limits, updated_at as "updatedAt"
-     from outbox.publishers
+            fence::text, drained_by as "drainedBy", paused, halted, limits, updated_at as "updatedAt",
+            (select settings from outbox.tenants t where t.tenant_id = p.tenant_id) as settings
+     from outbox.publishers p
      where (tenant_id, destination, shard) > ($1::text, $2::text, $3::smallint)
        and ($4::text is null or tenant_id = $4) and ($5::text is null or state = $5) and ($6::text is null or strpos(tenant_id, $6) > 0)
      order by tenant_id, destination, shard limit $7`,

@@ -22,6 +22,8 @@ export interface PublisherCommands {
   update(ref: PublisherRef, name: string, command: object): Promise<Commanded>;
   /** The live state, or null if no such workflow runs: then the publisher's row holds all that an operator set. */
   state(ref: PublisherRef): Promise<PublisherState | null>;
+  /** Ends the workflow for good, because its tenant is gone. False if none ran. */
+  end(ref: PublisherRef, why: string): Promise<boolean>;
 }
 
 /** An HTTP caller has given up after ten seconds. An update that starts a workflow took 60 to 300 ms. */
@@ -70,6 +72,17 @@ export function publisherCommands(client: Client, taskQueue: string): PublisherC
       } catch (error) {
         if (error instanceof WorkflowNotFoundError || error instanceof QueryRejectedError) return null;
         throw unavailable(error, 'the live state is not known');
+      }
+    },
+    async end(ref, why) {
+      try {
+        await client.withDeadline(Date.now() + QUERY_DEADLINE_MS, () =>
+          client.workflow.getHandle(publisherId(ref)).terminate(why),
+        );
+        return true;
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return false;
+        throw unavailable(error, 'the workflow may still run, idle');
       }
     },
   };

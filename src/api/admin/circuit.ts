@@ -16,6 +16,9 @@ const circuitBody = z.strictObject({
   held_open: z.boolean().meta({ description: 'opened by an operator: no probe until reset' }),
   failure_threshold: z.number(),
   reset_interval: z.number().meta({ description: 'seconds until the first probe' }),
+  transitions: z
+    .array(z.strictObject({ from: z.string(), to: z.string(), at: moment, why: z.string() }))
+    .meta({ description: 'the last changes of state, newest last' }),
 });
 
 const configureBody = z
@@ -122,5 +125,6 @@ function toBody(state: PublisherState): z.input<typeof circuitBody> {
     held_open: breaker.manual,
     failure_threshold: config.breaker.threshold,
     reset_interval: config.breaker.resetMs / 1_000,
+    transitions: breaker.transitions.map(({ from, to, at, why: reason }) => ({ from, to, at: isoOf(at), why: reason })),
   };
 }

@@ -1,5 +1,7 @@
 import type { Pool } from 'pg';
 import type { BreakerConfig } from '../../domain/breaker';
+import type { QuotaConfig } from '../../domain/quota';
+import type { IngestLimits } from '../../postgres/ingest-limits';
 import { isOutboxError } from '../../domain/errors';
 import { KAFKA_DESTINATION } from '../../domain/publisher';
 import type { PublisherRef } from '../../domain/publisher';
@@ -31,8 +33,10 @@ export interface AdminContext {
   readonly publishers: PublisherCommands;
   /** For what an order in Postgres gives publishers to do. */
   readonly wake: Wake;
-  /** The deployment's breaker defaults, for publishers that do not run. */
+  /** The deployment's defaults, for publishers that do not run and for what nobody has set. */
   readonly breaker: BreakerConfig;
+  readonly quota: QuotaConfig;
+  readonly ingest: IngestLimits;
   readonly doctor: () => Promise<readonly DoctorCheck[]>;
   readonly logger: Logger;
 }
@@ -61,7 +65,7 @@ export async function publisherState(
   const now = Date.now();
   // Tokens are counted when the workflow acts; what time brought since then is added here.
   if (live !== null) return { state: advance(live, now), running: true };
-  const defaults = defaultConfig(context.breaker);
+  const defaults = defaultConfig(context.breaker, context.quota);
   const restored = restore(initialState(ref, defaults, now), await loadSaved(context.pool, ref));
   return { state: withDefaults(restored, defaults), running: false };
 }

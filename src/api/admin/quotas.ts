@@ -1,42 +1,28 @@
 import { z } from 'zod';
-import type { PublisherState } from '../../domain/publisher-state';
-import { defaultConfig, mergeConfig } from '../../domain/publisher-state';
+import { audited } from '../../postgres/audit';
+import { setIngestLimits } from '../../postgres/ingest-limits';
+import type { IngestLimits } from '../../postgres/ingest-limits';
 import { listPublishers } from '../../postgres/publisher-list';
-import type { ListedPublisher } from '../../postgres/publisher-list';
 import type { AdminContext } from './context';
 import { command, existingTenant, publisherOf, publisherState } from './context';
-import { nextCursor, page, tenantParams, why } from './contract';
+import { nextCursor, page, tenantParams, whyBody } from './contract';
 import { decodeCursor, encodeCursor } from './cursor';
 import { refContract } from './publishers';
+import {
+  adjustBody,
+  ingestLimits,
+  limitsBody,
+  liveQuota,
+  quotaBody,
+  quotaChange,
+  savedQuota,
+  toIngest,
+  toLimits,
+} from './quota-body';
 import { route } from './route';
 import type { AdminRoute } from './route';
 
-const quotaBody = z.strictObject({
-  tenant_id: z.string(),
-  rate_per_second: z.number().nullable().meta({ description: 'events per second; null = unlimited, 0 = stopped' }),
-  burst: z.number(),
-  tokens: z
-    .number()
-    .nullable()
-    .meta({ description: 'events that may go now; null in lists, which do not ask workflows' }),
-});
-const limits = z.strictObject({ rate_per_second: z.number().nullable(), burst: z.number() });
-const rate = z.number().min(0).max(10_000_000).nullable();
-const adjustBody = z
-  .strictObject({
-    rate_per_second: rate.optional(),
-    new_limit: rate.optional().meta({ description: "the roadmap's word for rate_per_second" }),
-    burst: z.int().min(1).max(10_000_000).optional(),
-    why,
-  })
-  .refine((body) => [body.rate_per_second, body.new_limit, body.burst].some((value) => value !== undefined), {
-    message: 'must have rate_per_second, burst or both',
-  })
-  .refine((body) => body.rate_per_second === undefined || body.new_limit === undefined, {
-    message: 'must have one of rate_per_second and new_limit, not both',
-  });
-
-/** How fast a tenant's events are published: a token bucket in its workflow, so one for all workers. */
+/** How fast a tenant's events are published (a token bucket in its workflow, one for all workers) and accepted over HTTP. */
 export function quotaRoutes(context: AdminContext): AdminRoute[] {
   return [
     route({
@@ -72,55 +58,116 @@ export function quotaRoutes(context: AdminContext): AdminRoute[] {
       id: 'getQuota',
       method: 'get',
       path: '/admin/quotas/{tenant}',
-      summary: "The tenant's quota with the live number of tokens",
+      summary: "The tenant's quota with the live numbers of its workflow",
       scope: 'read',
       reach: 'tenant',
       params: tenantParams,
       answer: quotaBody,
       async handle({ params }) {
-        await existingTenant(context, params.tenant);
+        const { settings } = await existingTenant(context, params.tenant);
         const { state } = await publisherState(context, publisherOf(params.tenant));
-        return { tenant_id: params.tenant, ...limitsOf(state), tokens: Math.floor(state.quota.tokens) };
+        return liveQuota(state, toIngest(settings['ingest'], context));
       },
     }),
+    ...changeRoutes(context),
+  ];
+}
+
+function changeRoutes(context: AdminContext): AdminRoute[] {
+  return [
     route({
       id: 'adjustQuota',
       method: 'post',
       path: '/admin/quotas/{tenant}/adjust',
-      summary: "Change the tenant's quota; what is left out stays",
+      summary: "Change the tenant's limits of publishing and of intake; what is left out stays",
       scope: 'operate',
       reach: 'tenant',
       params: tenantParams,
       body: adjustBody,
-      answer: z.strictObject({ tenant_id: z.string(), old: limits, new: limits, adjusted: z.literal(true) }),
+      answer: z.strictObject({ tenant_id: z.string(), old: limitsBody, new: limitsBody, adjusted: z.literal(true) }),
       async handle({ params, body, caller }) {
-        const newRate = body.rate_per_second === undefined ? body.new_limit : body.rate_per_second;
-        const { before, after } = await command(context, {
-          tenant: params.tenant,
-          by: caller.by,
-          why: body.why,
-          action: 'quota.adjust',
-          update: 'configure',
-          args: {
-            quota: {
-              ...(newRate === undefined ? {} : { ratePerSecond: newRate }),
-              ...(body.burst === undefined ? {} : { burst: body.burst }),
-            },
-          },
-          part: limitsOf,
-        });
-        return { tenant_id: params.tenant, old: limitsOf(before), new: limitsOf(after), adjusted: true as const };
+        const { tenant } = params;
+        const ordered = { tenant, by: caller.by, why: body.why };
+        // The workflow first: while Temporal is down nothing is changed, rather than half of it.
+        const quota = quotaChange(body);
+        const published = await changedQuota(context, ordered, quota);
+        const accepted = await changedIngest(context, ordered, body.ingest && ingestLimits(body.ingest));
+        return {
+          tenant_id: tenant,
+          old: { ...published.old, ingest: accepted.old },
+          new: { ...published.new, ingest: accepted.new },
+          adjusted: true as const,
+        };
+      },
+    }),
+    route({
+      id: 'resetQuota',
+      method: 'post',
+      path: '/admin/quotas/{tenant}/reset',
+      summary: "Back to the deployment's limits of publishing and intake, with a full bucket",
+      scope: 'operate',
+      reach: 'tenant',
+      params: tenantParams,
+      body: whyBody,
+      answer: z.strictObject({ tenant_id: z.string(), new: limitsBody, reset: z.literal(true) }),
+      async handle({ params, body, caller }) {
+        const { tenant } = params;
+        const ordered = { tenant, by: caller.by, why: body.why };
+        const published = await changedQuota(context, ordered, null);
+        const accepted = await changedIngest(context, ordered, null);
+        return { tenant_id: tenant, new: { ...published.new, ingest: accepted.new }, reset: true as const };
       },
     }),
   ];
 }
 
-function limitsOf({ config }: PublisherState): z.input<typeof limits> {
-  return { rate_per_second: config.quota.ratePerSecond, burst: config.quota.burst };
+interface Ordered {
+  readonly tenant: string;
+  readonly by: string;
+  readonly why: string;
+}
+type Limits = ReturnType<typeof toLimits>;
+type Ingest = ReturnType<typeof toIngest>;
+
+/** null = back to the defaults, undefined = as it is. */
+async function changedQuota(
+  context: AdminContext,
+  ordered: Ordered,
+  quota: ReturnType<typeof quotaChange> | null,
+): Promise<{ old: Limits; new: Limits }> {
+  if (quota === undefined) {
+    await existingTenant(context, ordered.tenant);
+    const limits = toLimits((await publisherState(context, publisherOf(ordered.tenant))).state.config.quota);
+    return { old: limits, new: limits };
+  }
+  const { before, after } = await command(context, {
+    ...ordered,
+    action: quota === null ? 'quota.reset' : 'quota.adjust',
+    update: 'configure',
+    args: { quota },
+    part: ({ config }) => toLimits(config.quota),
+  });
+  return { old: toLimits(before.config.quota), new: toLimits(after.config.quota) };
 }
 
-/** What the row remembers under the deployment's defaults: a list of 500 tenants asks no workflow. */
-function savedQuota(row: ListedPublisher, context: AdminContext): z.input<typeof quotaBody> {
-  const { quota } = mergeConfig(defaultConfig(context.breaker), row.limits);
-  return { tenant_id: row.tenant, rate_per_second: quota.ratePerSecond, burst: quota.burst, tokens: null };
+async function changedIngest(
+  context: AdminContext,
+  ordered: Ordered,
+  limits: Partial<IngestLimits> | null | undefined,
+): Promise<{ old: Ingest; new: Ingest }> {
+  const { tenant, by: actor, why } = ordered;
+  const old = toIngest((await existingTenant(context, tenant)).settings['ingest'], context);
+  if (limits === undefined) return { old, new: old };
+  return audited(context.pool, async (client) => {
+    const after = toIngest(await setIngestLimits(client, tenant, limits), context);
+    const entry = {
+      actor,
+      action: limits === null ? 'ingest.reset' : 'ingest.adjust',
+      tenant,
+      why,
+      before: old,
+      after,
+    };
+    return { result: { old, new: after }, entry };
+  });
 }

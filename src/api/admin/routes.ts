@@ -5,6 +5,7 @@ import { doctorRoute } from './doctor';
 import { adminKeyRoutes } from './keys';
 import { openApiRoute } from './openapi';
 import { outboxRoutes } from './outbox';
+import { globalPauseRoutes } from './global-pause';
 import { parkingRoutes } from './parking';
 import { pauseRoutes } from './pause';
 import { publisherRoutes } from './publishers';
@@ -14,6 +15,7 @@ import { replayRoutes } from './replays';
 import type { AdminRoute } from './route';
 import { settingsRoutes } from './settings';
 import { summaryRoute } from './summary';
+import { tenantStatusRoutes } from './tenant-status';
 import { tenantRoutes } from './tenants';
 import { undeliveredRoutes } from './undelivered';
 
@@ -30,7 +32,9 @@ export function adminRoutes(context: AdminContext, version: string): readonly Ad
     ...circuitRoutes(context),
     ...quotaRoutes(context),
     ...pauseRoutes(context),
+    ...globalPauseRoutes(context),
     ...settingsRoutes(context),
+    ...tenantStatusRoutes(context),
     ...tenantRoutes(context),
     ...adminKeyRoutes(context),
     auditRoute(context),

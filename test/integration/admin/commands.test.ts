@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { ADMIN_KEY } from '../../../faults/harness/service-process';
 import { Rig } from '../../../faults/harness/rig';
@@ -64,6 +65,7 @@ describe('orders to publishers', () => {
       held_open: true,
       reason: 'OUTBOX_ADMIN_KEY: a test',
       next_probe_at: null,
+      transitions: [{ from: 'closed', to: 'open' }],
     });
     await enqueue(tenant);
     await until('the row says open', async () => {
@@ -142,6 +144,23 @@ describe('orders to publishers', () => {
     expect((await ask('getQuota', { params: { tenant } })).body).toMatchObject({ rate_per_second: 50, burst: 10 });
     expectProblem(await order('adjustQuota', tenant, { new_limit: 1, rate_per_second: 2 }), 422);
     expectProblem(await order('adjustQuota', tenant, { rate_per_second: -1 }), 422);
+    const own = { rate_per_second: 5, max_pending: 100 };
+    const limited = await order('adjustQuota', tenant, { bytes_per_second: 1_000_000, ingest: own });
+    expect(limited.body).toMatchObject({
+      old: { bytes_per_second: null, ingest: { rate_per_second: null } },
+      new: { rate_per_second: 50, bytes_per_second: 1_000_000, ingest: own },
+    });
+    expect((await order('resetQuota', tenant)).body).toMatchObject({
+      new: { rate_per_second: null, bytes_per_second: null, ingest: { rate_per_second: null, max_pending: null } },
+    });
+    expect(await actions(tenant)).toEqual([
+      'quota.adjust',
+      'quota.adjust',
+      'quota.adjust',
+      'ingest.adjust',
+      'quota.reset',
+      'ingest.reset',
+    ]);
   });
 
   it('pauses and resumes a tenant', async () => {
@@ -163,6 +182,48 @@ describe('orders to publishers', () => {
     expect((await order('resumeTenant', tenant)).body).toMatchObject({ paused: null });
     await until('it is published', async () => (await published(tenant)) === 1);
     expect(await actions(tenant)).toEqual(['tenant.pause', 'tenant.resume']);
+  });
+
+  it('pauses everything with one row, and resumes', async () => {
+    const tenant = tenants[1] ?? '';
+    expect((await ask('pauseAll', { body: { why: 'a test' } })).body).toMatchObject({
+      paused: { by: 'OUTBOX_ADMIN_KEY' },
+    });
+    await until('the pause is complete', async () => (await ask('getPause')).body['running'] === 0);
+    await enqueue(tenant);
+    await delay(1_500);
+    expect(await published(tenant)).toBe(0);
+    expect((await ask('resumeAll', { body: { why: 'a test' } })).body).toMatchObject({ paused: null });
+    await until('it is published', async () => (await published(tenant)) === 1);
+    const entries = await all(api, 'listAudit', 'entries', { key: ADMIN_KEY, query: { action: 'all.pause' } });
+    expect(entries).toEqual([
+      expect.objectContaining({ tenant_id: null, before: null, after: expect.objectContaining({ why: 'a test' }) }),
+    ]);
+  });
+
+  it('suspends, re-activates and deletes a tenant: only with everything published, or by force', async () => {
+    const [tenant = ''] = (await rig.tenants(7)).slice(-1);
+    expect((await order('suspendTenant', tenant)).body).toEqual({ tenant_id: tenant, status: 'suspended' });
+    await expect(enqueue(tenant)).rejects.toMatchObject({ code: 'OB003' });
+    expect((await order('reactivateTenant', tenant)).body).toEqual({ tenant_id: tenant, status: 'active' });
+    await order('pauseTenant', tenant);
+    await enqueue(tenant);
+    const refused = await order('deleteTenant', tenant);
+    expectProblem(refused, 409, 'conflict');
+    expect(refused.body['detail']).toContain('1 events of this tenant are not published');
+    const body = { why: 'a test' };
+    const done = await ask('deleteTenant', { params: { tenant }, query: { force: 'true' }, body });
+    expect(done.body).toEqual({ tenant_id: tenant, deleted: true, skipped: 1, removed: 1 });
+    expectProblem(await order('deleteTenant', tenant), 404, 'not_found');
+    const { status } = await client.workflow.getHandle(`publisher:${tenant}`).describe();
+    expect(status.name).toBe('TERMINATED');
+    expect(await actions(tenant)).toEqual([
+      'tenant.suspend',
+      'tenant.reactivate',
+      'tenant.pause',
+      'tenant.delete',
+      'tenant.delete',
+    ]);
   });
 
   it('makes no publisher for a tenant that does not exist', async () => {

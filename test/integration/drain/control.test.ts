@@ -20,6 +20,7 @@ it('a drain that runs when everything is paused ends after the batch in flight, 
   const sink: Sink = {
     ledgerRetentionMs: () => rig.sink.ledgerRetentionMs(),
     reachable: (ms) => rig.sink.reachable(ms),
+    ledgerState: () => rig.sink.ledgerState(),
     close: () => Promise.resolve(),
     open(ref) {
       const session = rig.sink.open(ref);

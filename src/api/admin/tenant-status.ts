@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { errorMessage, isOutboxError } from '../../domain/errors';
+import { revokeAdminKeysOf } from '../../postgres/admin-keys';
+import { audited } from '../../postgres/audit';
+import { deleteTenant } from '../../postgres/tenant-deletion';
+import { reactivateTenant, suspendTenant } from '../../postgres/tenants';
+import { HttpProblem } from '../http/problem';
+import type { AdminContext } from './context';
+import { auditAfterwards, existingTenant, publisherOf } from './context';
+import { flagParam, tenantParams, whyBody } from './contract';
+import { route } from './route';
+import type { AdminRoute } from './route';
+
+const statusBody = z.strictObject({ tenant_id: z.string(), status: z.enum(['active', 'suspended']) });
+
+/** Whether a tenant may send, and its end. */
+export function tenantStatusRoutes(context: AdminContext): AdminRoute[] {
+  return [
+    statusRoute(context, 'suspend', 'Refuse new events of this tenant; what is accepted is published on'),
+    statusRoute(context, 'reactivate', 'Accept events of this tenant again'),
+    route({
+      id: 'deleteTenant',
+      method: 'delete',
+      path: '/admin/tenants/{tenant}',
+      summary: 'Delete a tenant with its events and keys; refused while anything is unpublished, unless forced',
+      scope: 'admin',
+      reach: 'tenant',
+      params: tenantParams,
+      query: z.strictObject({ force: flagParam.optional().meta({ description: 'skip what is unpublished' }) }),
+      body: whyBody,
+      answer: z.strictObject({
+        tenant_id: z.string(),
+        deleted: z.literal(true),
+        skipped: z.number(),
+        removed: z.number(),
+      }),
+      async handle({ params, query, body, caller }) {
+        const { tenant } = params;
+        const force = query.force === true;
+        const done = await deleteTenant(context.pool, tenant, { by: caller.by, why: body.why, force });
+        if (done.kind === 'unknown') throw noTenant(tenant);
+        const entry = { actor: caller.by, action: 'tenant.delete', tenant, why: body.why };
+        if (done.kind === 'refused') {
+          // It may have ended the intake already, which is a change too.
+          await auditAfterwards(context, {
+            ...entry,
+            after: { deleted: false, reason: done.reason, count: done.count },
+          });
+          throw new HttpProblem('conflict', done.detail);
+        }
+        const { skipped, removed } = done;
+        await endWorkflow(context, tenant);
+        await audited(context.pool, async (client) => {
+          const admin_keys = await revokeAdminKeysOf(client, tenant);
+          return { result: null, entry: { ...entry, after: { deleted: true, force, skipped, removed, admin_keys } } };
+        });
+        return { tenant_id: tenant, deleted: true as const, skipped, removed };
+      },
+    }),
+  ];
+}
+
+function statusRoute(context: AdminContext, verb: 'suspend' | 'reactivate', summary: string): AdminRoute {
+  const status = verb === 'suspend' ? 'suspended' : 'active';
+  const set = verb === 'suspend' ? suspendTenant : reactivateTenant;
+  return route({
+    id: `${verb}Tenant`,
+    method: 'post',
+    path: `/admin/tenants/{tenant}/${verb}`,
+    summary,
+    scope: 'operate',
+    reach: 'tenant',
+    params: tenantParams,
+    body: whyBody,
+    answer: statusBody,
+    async handle({ params, body, caller }) {
+      const { tenant } = params;
+      const before = await existingTenant(context, tenant);
+      return audited(context.pool, async (client) => {
+        if (!(await set(client, tenant, { by: caller.by, why: body.why }))) throw noTenant(tenant);
+        const result = { tenant_id: tenant, status } as const;
+        const change = { before: { status: before.status }, after: { status } };
+        return { result, entry: { actor: caller.by, action: `tenant.${verb}`, tenant, why: body.why, ...change } };
+      });
+    },
+  });
+}
+
+/** An idle workflow of a tenant that is gone costs nothing, so that this may fail. */
+async function endWorkflow(context: AdminContext, tenant: string): Promise<void> {
+  try {
+    await context.publishers.end(publisherOf(tenant), 'the tenant was deleted');
+  } catch (error) {
+    const code = isOutboxError(error) ? error.code : 'INTERNAL';
+    context.logger.warn(
+      { tenant, code },
+      `the workflow of a deleted tenant could not be ended: ${errorMessage(error)}`,
+    );
+  }
+}
+
+function noTenant(tenant: string): HttpProblem {
+  return new HttpProblem('not_found', `There is no tenant ${tenant}. Check its name.`);
+}
