@@ -50,7 +50,8 @@ create table outbox.batches (
   attempts integer not null default 0,
   recorded_at timestamp with time zone not null default clock_timestamp(),
   settled_at timestamp with time zone,
-  positions jsonb
+  positions jsonb,
+  copy_ids bigint[]
 )
 with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 create table outbox.events (
@@ -124,6 +125,62 @@ create table outbox.publishers (
   breaker jsonb
 )
 with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
+create table outbox.replay_events (
+  tenant_id text collate "C" not null,
+  event_id bigint not null,
+  replay_id text collate "C" not null,
+  copy_id bigint not null generated always as identity,
+  destination text collate "C" not null,
+  shard smallint not null,
+  replay_count integer not null,
+  status text collate "C" not null,
+  topic_partition integer,
+  topic_offset bigint,
+  batch_id uuid,
+  published_at timestamp with time zone,
+  failed_at timestamp with time zone,
+  error_code text,
+  error_reason text
+)
+with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=5000, autovacuum_vacuum_cost_delay=0);
+create table outbox.replay_plans (
+  tenant_id text collate "C" not null,
+  plan_id uuid not null,
+  destination text collate "C" not null,
+  shard smallint not null,
+  selection jsonb not null,
+  cut timestamp with time zone not null,
+  last_event_id bigint not null,
+  total bigint not null,
+  expires_at timestamp with time zone not null
+);
+create table outbox.replays (
+  tenant_id text collate "C" not null,
+  replay_id text collate "C" not null,
+  destination text collate "C" not null,
+  shard smallint not null,
+  state text not null default 'running'::text,
+  selection jsonb not null,
+  cut timestamp with time zone not null,
+  last_event_id bigint not null,
+  total bigint not null,
+  fed_up_to bigint not null default 0,
+  fed bigint not null default 0,
+  published bigint not null default 0,
+  failed bigint not null default 0,
+  cancelled bigint not null default 0,
+  retried bigint not null default 0,
+  rate_per_second integer,
+  tokens double precision not null default 0,
+  tokens_at timestamp with time zone not null default clock_timestamp(),
+  started_by text not null,
+  why text not null,
+  changed jsonb,
+  started_at timestamp with time zone not null default clock_timestamp(),
+  ended_at timestamp with time zone,
+  visit_at timestamp with time zone default clock_timestamp()
+)
+with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
 create table outbox.tenants (
   tenant_id text collate "C" not null,
   status text not null default 'active'::text,
@@ -157,6 +214,14 @@ alter table outbox.migrations add constraint migrations_pkey PRIMARY KEY (id);
 alter table outbox.publishers add constraint publishers_check CHECK ((settled <= recorded));
 alter table outbox.publishers add constraint publishers_pkey PRIMARY KEY (tenant_id, destination, shard);
 alter table outbox.publishers add constraint publishers_state_check CHECK ((state = ANY (ARRAY['sleeping'::text, 'held'::text, 'waking'::text, 'running'::text, 'paused'::text, 'throttled'::text, 'open'::text, 'halted'::text])));
+alter table outbox.replay_events add constraint replay_events_pkey PRIMARY KEY (tenant_id, event_id, replay_id);
+alter table outbox.replay_events add constraint replay_events_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'published'::text, 'failed'::text, 'cancelled'::text, 'retried'::text])));
+alter table outbox.replay_events add constraint replay_events_tenant_id_copy_id_key UNIQUE (tenant_id, copy_id);
+alter table outbox.replay_plans add constraint replay_plans_pkey PRIMARY KEY (tenant_id, plan_id);
+alter table outbox.replays add constraint replays_pkey PRIMARY KEY (tenant_id, replay_id);
+alter table outbox.replays add constraint replays_rate_per_second_check CHECK ((rate_per_second > 0));
+alter table outbox.replays add constraint replays_replay_id_check CHECK ((replay_id ~ '^[!-~]{1,100}$'::text));
+alter table outbox.replays add constraint replays_state_check CHECK ((state = ANY (ARRAY['running'::text, 'paused'::text, 'cancelled'::text, 'done'::text])));
 alter table outbox.tenants add constraint tenants_pkey PRIMARY KEY (tenant_id);
 alter table outbox.tenants add constraint tenants_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text));
 alter table outbox.tenants add constraint tenants_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text])));
@@ -183,6 +248,12 @@ CREATE UNIQUE INDEX ingest_buckets_pkey ON outbox.ingest_buckets USING btree (te
 CREATE UNIQUE INDEX installation_pkey ON outbox.installation USING btree (only_row);
 CREATE UNIQUE INDEX migrations_pkey ON outbox.migrations USING btree (id);
 CREATE UNIQUE INDEX publishers_pkey ON outbox.publishers USING btree (tenant_id, destination, shard);
+CREATE INDEX replay_events_pending ON outbox.replay_events USING btree (tenant_id, destination, shard, copy_id) WHERE (status = 'pending'::text);
+CREATE UNIQUE INDEX replay_events_pkey ON outbox.replay_events USING btree (tenant_id, event_id, replay_id);
+CREATE UNIQUE INDEX replay_events_tenant_id_copy_id_key ON outbox.replay_events USING btree (tenant_id, copy_id);
+CREATE UNIQUE INDEX replay_plans_pkey ON outbox.replay_plans USING btree (tenant_id, plan_id);
+CREATE UNIQUE INDEX replays_pkey ON outbox.replays USING btree (tenant_id, replay_id);
+CREATE INDEX replays_visits ON outbox.replays USING btree (visit_at) WHERE (visit_at IS NOT NULL);
 CREATE UNIQUE INDEX tenants_pkey ON outbox.tenants USING btree (tenant_id);
 
 -- functions
