@@ -224,6 +224,34 @@ describe('publisher state', () => {
     }
     expect(checkConfigure({ by: 'x', quota: null, breaker: null })).toBeNull();
     expect(checkConfigure({ by: 'x', quota: { ratePerSecond: null, burst: 5 }, onPoison: 'skip' })).toBeNull();
+    for (const maxAttempts of [0, 101, 2.5, '5']) {
+      expect(checkConfigure({ by: 'x', maxAttempts })).toEqual(expect.stringContaining('maxAttempts'));
+    }
+    expect(checkConfigure({ by: 'x', maxAttempts: 1 })).toBeNull();
+  });
+
+  it('what happens to parked events is the deployment’s until an operator says otherwise', () => {
+    const state = initialState(REF, defaultConfig(), T0);
+    expect(state.config).toMatchObject({ onPoison: 'hold-key', maxAttempts: 5 });
+    const changed = configure(state, { by: 'x', onPoison: 'skip', maxAttempts: 2 });
+    expect(changed.config).toMatchObject({ onPoison: 'skip', maxAttempts: 2 });
+    expect(changed.overrides).toMatchObject({ onPoison: 'skip', maxAttempts: 2 });
+  });
+
+  it('a failed drain that parked something is no reason to wait longer each time', () => {
+    const refused = outcome({
+      end: 'failed',
+      parked: 1,
+      failure: { code: 'EVENT_REFUSED', message: 'refused', breaker: false },
+    });
+    let state = initialState(REF, defaultConfig(), T0);
+    let now = T0;
+    for (let i = 0; i < 8; i += 1) {
+      state = turn(state, now, refused);
+      expect(state.breaker.state).toBe('closed');
+      expect((state.drain.retryAt ?? 0) - now).toBeLessThan(1_000);
+      now += 1_000;
+    }
   });
 });
 
