@@ -8,16 +8,21 @@ const LEAST_EVENTS = 100;
  * topic wait for open transactions, and other drains of this process for its one thread.
  */
 export class Pace {
-  private msPerEvent: number | null = null;
+  private measured: number | null = null;
+
+  /** How long sending takes for each member of a batch; null before the first. */
+  get msPerEvent(): number | null {
+    return this.measured;
+  }
 
   sent(events: number, ms: number): void {
     const measured = ms / Math.max(1, events);
     // Half the new, half the old: one slow answer must not make the next ten transactions tiny.
-    this.msPerEvent = this.msPerEvent === null ? measured : (this.msPerEvent + measured) / 2;
+    this.measured = this.measured === null ? measured : (this.measured + measured) / 2;
   }
 
   eventsWithin(ms: number): number {
-    if (this.msPerEvent === null) return FIRST_EVENTS;
-    return Math.max(LEAST_EVENTS, Math.floor(ms / Math.max(this.msPerEvent, 1e-6)));
+    if (this.measured === null) return FIRST_EVENTS;
+    return Math.max(LEAST_EVENTS, Math.floor(ms / Math.max(this.measured, 1e-6)));
   }
 }

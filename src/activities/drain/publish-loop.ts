@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DrainEnd } from '../../domain/drain';
 import { OutboxError, isOutboxError } from '../../domain/errors';
+import { mostCopies } from '../../domain/replay';
 import { failpoint } from '../../failpoints/failpoint';
 import { recordBatch } from '../../postgres/batches';
 import { settleBatch } from '../../postgres/settle';
@@ -15,7 +16,8 @@ import type { DrainProgress } from './progress';
 import { SettleQueue } from './settle-queue';
 import { observePublished, placed } from './placed';
 import { park, screen, sizeOfAll } from './screen';
-import { selectMembers } from './select';
+import { isOvertaken, selectMembers } from './select';
+import type { MemberOptions } from './select';
 import { WaitingEvents } from './waiting-events';
 
 interface Selection extends Claim {
@@ -51,6 +53,8 @@ export class PublishLoop {
         await this.settles.finish();
         return end;
       }
+      const overtaken = selection.ahead && (await isOvertaken(this.deps, this.hold, selection, this.claimOptions()));
+      if (overtaken) selection = await this.claim(false);
       if (await this.waiting.bringBack(selection)) selection = await this.claim(false);
       const admitted = await this.admit(selection);
       if (admitted.events.length > 0) {
@@ -102,19 +106,23 @@ export class PublishLoop {
   }
 
   private async claim(ahead: boolean): Promise<Selection> {
+    return { ...(await selectMembers(this.deps, this.hold, this.claimOptions())), ahead };
+  }
+
+  private claimOptions(): MemberOptions {
     const { progress } = this;
     if (this.hold.clean === null)
       throw new OutboxError('INTERNAL', 'claiming without a clean session; report this as a defect');
     const { events: most, bytes } = progress.batchLimit;
-    const claim = await selectMembers(this.deps, this.hold, {
+    return {
       limit: Math.max(1, Math.min(progress.remaining, most)),
+      mostCopies: mostCopies(progress.pace.msPerEvent),
       maxBytes: bytes,
       excludeTopics: [...progress.blocked.keys()],
       onPoison: progress.onPoison,
       window: this.waiting.window,
       fence: this.hold.clean.fence,
-    });
-    return { ...claim, ahead };
+    };
   }
 
   /**

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isOvertaken, selectMembers } from '../../../src/activities/drain/select';
 import { recordBatch, unsettledBatches } from '../../../src/postgres/batches';
 import { pendingExists } from '../../../src/postgres/claims';
 import { countByStatus, getEvent } from '../../../src/postgres/events';
@@ -159,6 +160,25 @@ describe('replay through the drain', () => {
     expect(rows.map(({ copies }) => copies.filter((id) => id !== '0').length)).toEqual([10, 10, 10]);
     expect(rows.every(({ copies }) => copies.slice(0, 90).every((id) => id === '0'))).toBe(true);
     expect(await status()).toMatchObject({ published: 30, pending: 70 });
+  });
+
+  it('a selection of nothing but copies gives way to a live event that came since', async () => {
+    const old = await rig.store('acme', 10);
+    await rig.drain(rig.worker('w1'));
+    await replayOf(rig, 'acme', { eventIds: old });
+    await feedAll(rig, 'acme');
+    const deps = rig.worker('w2');
+    const { fence } = await takeOver(rig.db.pool, REF, 'w2');
+    const hold = { ref: REF, session: rig.sink.open(REF), clean: null };
+    const options = { limit: 100, maxBytes: 1_000_000, mostCopies: 1_000, fence };
+    const ahead = await selectMembers(deps, hold, options);
+    expect(ahead.events.map((event) => event.lane)).toEqual(Array(10).fill('replay'));
+    expect(await isOvertaken(deps, hold, ahead, options)).toBe(false);
+    await rig.store('acme', 1);
+    expect(await isOvertaken(deps, hold, ahead, options)).toBe(true);
+    const anew = await selectMembers(deps, hold, options);
+    expect(anew.events[0]?.lane).toBe('live');
+    expect(await isOvertaken(deps, hold, anew, options)).toBe(false);
   });
 
   it('cancel and pause take what is not recorded yet out of the lane; a batch under way finishes', async () => {

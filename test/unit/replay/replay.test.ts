@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { feedable, replayBurst, replayShare, replayWorkflowId } from '../../../src/domain/replay';
+import { feedable, mostCopies, replayBurst, replayShare, replayWorkflowId } from '../../../src/domain/replay';
 import {
   MAX_REPLAY_REQUESTS,
   checkReplay,
@@ -22,7 +22,7 @@ describe('the share of the replay lane', () => {
         unit,
         (limit, live, random) => {
           const waiting = Math.min(live, limit);
-          const share = replayShare(limit, waiting, random);
+          const share = replayShare(limit, waiting, random, 2_000);
           expect(share).toBeLessThanOrEqual(2_000);
           expect(share).toBeLessThanOrEqual(Math.max(limit - waiting, Math.ceil(limit / 10)));
           expect(share).toBeGreaterThanOrEqual(Math.min(2_000, limit - waiting));
@@ -36,11 +36,15 @@ describe('the share of the replay lane', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 30 }), (limit) => {
         let copies = 0;
-        for (let i = 0; i < 1_000; i += 1) copies += replayShare(limit, limit, i / 1_000);
+        for (let i = 0; i < 1_000; i += 1) copies += replayShare(limit, limit, i / 1_000, 2_000);
         expect(copies / 1_000 / limit).toBeCloseTo(0.1, 2);
       }),
     );
   });
+});
+
+it('a batch of copies is so small that it is sent within 50 ms, within bounds', () => {
+  expect([null, 0, 0.02, 0.1, 0.25, 10].map(mostCopies)).toEqual([200, 2_000, 2_000, 500, 200, 200]);
 });
 
 describe('the pace of a replay', () => {
