@@ -20,14 +20,15 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** A run that dies must not leave workers behind that publish on. One listener for all: Node warns of more than ten. */
+const living = new Set<ChildProcess>();
+process.once('exit', () => living.forEach((child) => child.kill('SIGKILL')));
+
 /** One process that the harness started, and the only one that it ever signals through this object. */
 export class Child {
   readonly ended: Promise<Ended>;
   #end: Ended | null = null;
   readonly #process: ChildProcess;
-  readonly #endWithUs = (): void => {
-    this.#process.kill('SIGKILL');
-  };
 
   constructor(readonly options: ChildOptions) {
     const log = openSync(options.logFile, 'a');
@@ -40,14 +41,13 @@ export class Child {
     this.ended = new Promise((resolve) => {
       const end = (how: Ended): void => {
         this.#end ??= how;
-        process.off('exit', this.#endWithUs);
+        living.delete(this.#process);
         resolve(this.#end);
       };
       this.#process.once('error', () => end({ code: null, signal: null }));
       this.#process.once('exit', (code, signal) => end({ code, signal }));
     });
-    // A test run that dies must not leave workers behind that publish on.
-    process.once('exit', this.#endWithUs);
+    living.add(this.#process);
   }
 
   get pid(): number {
