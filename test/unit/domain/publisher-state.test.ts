@@ -233,7 +233,7 @@ describe('publisher state', () => {
   it('what happens to parked events is the deployment’s until an operator says otherwise', () => {
     const state = initialState(REF, defaultConfig(), T0);
     expect(state.config).toMatchObject({ onPoison: 'hold-key', maxAttempts: 5 });
-    const changed = configure(state, { by: 'x', onPoison: 'skip', maxAttempts: 2 });
+    const changed = configure(state, { by: 'x', onPoison: 'skip', maxAttempts: 2 }, T0);
     expect(changed.config).toMatchObject({ onPoison: 'skip', maxAttempts: 2 });
     expect(changed.overrides).toMatchObject({ onPoison: 'skip', maxAttempts: 2 });
   });
