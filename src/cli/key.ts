@@ -1,5 +1,8 @@
 import type { Command } from 'commander';
-import { listOf, print, printJson, printTable, recordOf } from './output';
+import { identifier, tenant } from './arguments';
+import { adminCommand } from './command';
+import { listOf, note, print, printJson, printRecords, recordOf } from './output';
+import { path } from './pages';
 import { clientOf, run } from './run';
 import type { AdminFlags } from './run';
 
@@ -10,53 +13,43 @@ interface CreateFlags extends AdminFlags {
 
 /** Adds `outboxctl key`. */
 export function registerKey(program: Command): void {
-  const key = program.command('key').description("tenants' API keys");
-  key
-    .command('create <tenant>')
-    .description('create another key, which is shown this once (to replace one: create, deploy, revoke the old one)')
+  const noun = program.command('key').description("tenants' API keys");
+  adminCommand(
+    noun,
+    'create',
+    'create another key, which is shown this once (to replace one: create, deploy, revoke the old one)',
+  )
+    .argument('<tenant>', 'tenant', tenant)
     .option('--label <text>', 'what the key is for')
     .option('--scopes <names...>', 'ingest, read (default: both)')
-    .option('--url <url>', 'admin API (default: OUTBOX_ADMIN_URL)')
-    .option('--json', 'print JSON')
-    .action((tenant: string, flags: CreateFlags) => run(() => create(tenant, flags)));
-  key
-    .command('revoke <tenant> <keyId>')
-    .description('revoke a key; it stops working within 5 seconds')
-    .option('--url <url>', 'admin API (default: OUTBOX_ADMIN_URL)')
-    .option('--json', 'print JSON')
-    .action((tenant: string, keyId: string, flags: AdminFlags) => run(() => revoke(tenant, keyId, flags)));
-  key
-    .command('ls <tenant>')
-    .description("list a tenant's keys, without their secrets")
-    .option('--url <url>', 'admin API (default: OUTBOX_ADMIN_URL)')
-    .option('--json', 'print JSON')
-    .action((tenant: string, flags: AdminFlags) => run(() => list(tenant, flags)));
+    .action((name: string, flags: CreateFlags) => run(() => create(name, flags)));
+  adminCommand(noun, 'revoke', 'revoke a key; it stops working within 5 seconds')
+    .argument('<tenant>', 'tenant', tenant)
+    .argument('<keyId>', 'id of the key', identifier)
+    .action((name: string, keyId: string, flags: AdminFlags) => run(() => revoke(name, keyId, flags)));
+  adminCommand(noun, 'ls', "list a tenant's keys, without their secrets")
+    .argument('<tenant>', 'tenant', tenant)
+    .action((name: string, flags: AdminFlags) => run(() => list(name, flags)));
 }
 
-const path = (tenant: string): string => `/admin/tenants/${encodeURIComponent(tenant)}/keys`;
-
-async function create(tenant: string, flags: CreateFlags): Promise<void> {
+async function create(name: string, flags: CreateFlags): Promise<void> {
   const { label, scopes } = flags;
-  const answer = recordOf(await clientOf(flags).request('POST', path(tenant), { label, scopes }));
+  const answer = recordOf(await clientOf(flags).request('POST', path`/admin/tenants/${name}/keys`, { label, scopes }));
   if (flags.json === true) return printJson(answer);
   print(`tenant  ${String(answer['tenant'])}`);
   print(`key id  ${String(answer['key_id'])}`);
   print(`key     ${String(answer['key'])}`);
-  process.stderr.write('Keep the key: it is stored as a hash only and cannot be shown again.\n');
+  note('Keep the key: it is stored as a hash only and cannot be shown again.');
 }
 
-async function revoke(tenant: string, keyId: string, flags: AdminFlags): Promise<void> {
-  await clientOf(flags).request('DELETE', `${path(tenant)}/${encodeURIComponent(keyId)}`);
-  if (flags.json === true) return printJson({ tenant, key_id: keyId, revoked: true });
-  print(`revoked ${keyId} of ${tenant}`);
+async function revoke(name: string, keyId: string, flags: AdminFlags): Promise<void> {
+  await clientOf(flags).request('DELETE', path`/admin/tenants/${name}/keys/${keyId}`);
+  if (flags.json === true) return printJson({ tenant: name, key_id: keyId, revoked: true });
+  print(`revoked ${keyId} of ${name}`);
 }
 
-async function list(tenant: string, flags: AdminFlags): Promise<void> {
-  const keys = listOf(await clientOf(flags).request('GET', path(tenant)), 'keys');
-  if (flags.json === true) return printJson({ tenant, keys });
-  const columns = ['key_id', 'label', 'scopes', 'last_four', 'created_at', 'revoked_at', 'last_used_at'];
-  printTable(
-    columns,
-    keys.map((key) => columns.map((column) => key[column])),
-  );
+async function list(name: string, flags: AdminFlags): Promise<void> {
+  const keys = listOf(await clientOf(flags).request('GET', path`/admin/tenants/${name}/keys`), 'keys');
+  if (flags.json === true) return printJson({ tenant: name, keys });
+  printRecords(['key_id', 'label', 'scopes', 'last_four', 'created_at', 'revoked_at', 'last_used_at'], keys);
 }

@@ -2,9 +2,16 @@ import { ConfigError, EXIT_CONFIG, loadConfig } from '../config';
 import { errorMessage, isOutboxError } from '../domain/errors';
 import { AdminError, adminClient } from './admin-client';
 import type { AdminClient } from './admin-client';
+import { note, visible } from './output';
 
-/** 0 done, 1 refused or failed, 2 usage, 69 the service does not answer, 78 configuration (sysexits.h). Scripts rely on them. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, unavailable: 69, config: EXIT_CONFIG } as const;
+/**
+ * 0 done, 1 refused or failed, 2 usage, 3 a check is above its bound, 69 the service does not answer, 78 configuration
+ * (sysexits.h). Scripts rely on them.
+ */
+export const EXIT = { ok: 0, failed: 1, usage: 2, above: 3, unavailable: 69, config: EXIT_CONFIG } as const;
+
+/** A command that was understood and whose work did not succeed; the message ends with the remedy. */
+export class Failure extends Error {}
 
 /** Flags that every command over the admin API has. */
 export interface AdminFlags {
@@ -17,7 +24,8 @@ export async function run(work: () => Promise<void> | void): Promise<void> {
   try {
     await work();
   } catch (error) {
-    process.stderr.write(`outboxctl: ${errorMessage(error)}\n`);
+    // Texts of the service have lines, and parts that tenants wrote.
+    note(`outboxctl: ${errorMessage(error).split('\n').map(visible).join('\n')}`);
     process.exitCode = exitCodeOf(error);
   }
 }
@@ -29,7 +37,7 @@ function exitCodeOf(error: unknown): number {
 }
 
 /** The client that flags and environment describe. Throws a ConfigError without an admin key. */
-export function clientOf(flags: AdminFlags): AdminClient {
+export function clientOf(flags: AdminFlags, stop?: AbortSignal): AdminClient {
   const config = loadConfig(process.env, { overrides: flags.url === undefined ? {} : { OUTBOX_ADMIN_URL: flags.url } });
   if (config.api.adminKey === null) {
     throw new ConfigError([
@@ -39,5 +47,5 @@ export function clientOf(flags: AdminFlags): AdminClient {
       },
     ]);
   }
-  return adminClient(config.cli.adminUrl, config.api.adminKey);
+  return adminClient(config.cli.adminUrl, config.api.adminKey, stop);
 }

@@ -1,31 +1,68 @@
 import type { Command } from 'commander';
-import { listOf, print, printJson, printTable, recordOf } from './output';
+import { Option } from 'commander';
+import { tenant, weight } from './arguments';
+import { adminCommand, changeCommand, finalCommand, printDone, printDryRun } from './command';
+import type { ChangeFlags, FinalFlags } from './command';
+import { countText } from './counts';
+import { listOf, note, print, printFields, printJson, printTable, recordOf } from './output';
+import { path, queryOf } from './pages';
 import { clientOf, run } from './run';
 import type { AdminFlags } from './run';
 
+interface DeleteFlags extends FinalFlags {
+  readonly force?: boolean;
+}
+
+interface SettingsFlags extends AdminFlags {
+  readonly onPoison?: string;
+  readonly weight?: number;
+  readonly why?: string;
+}
+
 /** Adds `outboxctl tenant`. */
 export function registerTenant(program: Command): void {
-  const tenant = program.command('tenant').description('tenants of the service');
-  tenant
-    .command('create <name>')
-    .description('create a tenant and its first key, which is shown this once')
-    .option('--url <url>', 'admin API (default: OUTBOX_ADMIN_URL)')
-    .option('--json', 'print { tenant, key }')
-    .action((name: string, flags: AdminFlags) => run(() => create(name, flags)));
-  tenant
-    .command('ls')
-    .description('list the tenants')
-    .option('--url <url>', 'admin API (default: OUTBOX_ADMIN_URL)')
-    .option('--json', 'print JSON')
-    .action((flags: AdminFlags) => run(() => list(flags)));
+  const noun = program.command('tenant').description('tenants of the service');
+  adminCommand(noun, 'create <name>', 'create a tenant and its first key, which is shown this once').action(
+    (name: string, flags: AdminFlags) => run(() => create(name, flags)),
+  );
+  adminCommand(noun, 'ls', 'list the tenants').action((flags: AdminFlags) => run(() => list(flags)));
+  changeCommand(noun, 'suspend', 'refuse new events over HTTP; what was accepted is still published')
+    .argument('<tenant>', 'tenant', tenant)
+    .action((name: string, flags: ChangeFlags) => run(() => change(name, 'suspend', 'suspended', flags)));
+  changeCommand(noun, 'reactivate', 'accept new events again')
+    .argument('<tenant>', 'tenant', tenant)
+    .action((name: string, flags: ChangeFlags) => run(() => change(name, 'reactivate', 'reactivated', flags)));
+  finalCommand(noun, 'delete', 'delete a tenant with its events and keys; refused while anything is unpublished')
+    .argument('<tenant>', 'tenant', tenant)
+    .option('--force', 'also delete what is unpublished: these events are lost')
+    .action((name: string, flags: DeleteFlags) => run(() => remove(name, flags)));
+  settingsCommand(noun);
+}
+
+function settingsCommand(noun: Command): void {
+  const command = adminCommand(noun, 'settings', "show a tenant's settings, or change those that are given")
+    .argument('<tenant>', 'tenant', tenant)
+    .addOption(
+      new Option(
+        '--on-poison <what>',
+        'when an event of a key is parked: later ones of the key wait, or go on',
+      ).choices(['hold-key', 'skip']),
+    )
+    .option('--weight <n>', 'share of the slots while tenants wait for each other', weight)
+    .option('--why <text>', 'the reason, for the change log; needed with a change')
+    .action((name: string, flags: SettingsFlags) => {
+      const changes = changesOf(flags);
+      if (Object.keys(changes).length > 0 && flags.why === undefined) command.error('error: a change needs --why.');
+      return run(() => settings(name, changes, flags));
+    });
 }
 
 async function create(name: string, flags: AdminFlags): Promise<void> {
-  const { tenant, key } = recordOf(await clientOf(flags).request('POST', '/admin/tenants', { name }));
-  if (flags.json === true) return printJson({ tenant, key });
-  print(`tenant  ${String(tenant)}`);
+  const { tenant: created, key } = recordOf(await clientOf(flags).request('POST', '/admin/tenants', { name }));
+  if (flags.json === true) return printJson({ tenant: created, key });
+  print(`tenant  ${String(created)}`);
   print(`key     ${String(key)}`);
-  process.stderr.write('Keep the key: it is stored as a hash only and cannot be shown again.\n');
+  note('Keep the key: it is stored as a hash only and cannot be shown again.');
 }
 
 async function list(flags: AdminFlags): Promise<void> {
@@ -35,7 +72,7 @@ async function list(flags: AdminFlags): Promise<void> {
   do {
     const page = await client.request(
       'GET',
-      `/admin/tenants${typeof after === 'string' ? `?after=${encodeURIComponent(after)}` : ''}`,
+      `/admin/tenants${queryOf({ after: typeof after === 'string' ? after : undefined })}`,
     );
     tenants.push(...listOf(page, 'tenants'));
     after = recordOf(page)['next'];
@@ -45,4 +82,47 @@ async function list(flags: AdminFlags): Promise<void> {
     ['tenant', 'status', 'created'],
     tenants.map((row) => [row['tenant'], row['status'], row['created_at']]),
   );
+}
+
+async function change(name: string, action: string, done: string, flags: ChangeFlags): Promise<void> {
+  const answer = await clientOf(flags).request('POST', `${path`/admin/tenants/${name}`}/${action}`, { why: flags.why });
+  printDone(flags, answer, `${done} ${name}`);
+}
+
+async function remove(name: string, flags: DeleteFlags): Promise<void> {
+  const client = clientOf(flags);
+  if (flags.yes === true) {
+    const route = path`/admin/tenants/${name}` + queryOf({ force: flags.force });
+    const answer = await client.request('DELETE', route, { why: flags.why });
+    return printDone(flags, answer ?? { tenant_id: name, deleted: true }, `deleted ${name}`);
+  }
+  const counts: Record<string, unknown> = {};
+  for (const status of ['pending', 'failed', 'published', 'skipped']) {
+    const route = path`/admin/outbox/tenant/${name}` + queryOf({ status, limit: 1 });
+    counts[status] = recordOf(await client.request('GET', route))['total'];
+  }
+  const texts = Object.entries(counts).map(([status, total]) => `${countText(total)} ${status}`);
+  const condition = flags.force === true ? 'unpublished events included' : 'refused if any is pending or failed';
+  printDryRun(flags, `delete tenant ${name} with its events (${texts.join(', ')}) and keys; ${condition}`, {
+    tenant_id: name,
+    events: counts,
+  });
+}
+
+function changesOf(flags: SettingsFlags): Record<string, unknown> {
+  return {
+    ...(flags.onPoison !== undefined && { on_poison: flags.onPoison }),
+    ...(flags.weight !== undefined && { weight: flags.weight }),
+  };
+}
+
+async function settings(name: string, changes: Record<string, unknown>, flags: SettingsFlags): Promise<void> {
+  const client = clientOf(flags);
+  const route = path`/admin/tenants/${name}/settings`;
+  const answer =
+    Object.keys(changes).length === 0
+      ? await client.request('GET', route)
+      : await client.request('PATCH', route, { ...changes, why: flags.why });
+  if (flags.json === true) return printJson(answer);
+  printFields(recordOf(answer));
 }

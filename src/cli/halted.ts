@@ -1,0 +1,70 @@
+import type { Command } from 'commander';
+import { tenant } from './arguments';
+import { adminCommand, changeCommand, finalCommand, printDone, printDryRun } from './command';
+import type { ChangeFlags, FinalFlags } from './command';
+import { listOf, print, printFields, printJson, printRecords, recordOf, without } from './output';
+import { pages, path } from './pages';
+import { clientOf, run } from './run';
+import type { AdminFlags } from './run';
+import type { AdminClient } from './admin-client';
+
+const ABOUT = {
+  adopt: "take Kafka's side: what the ledger says is committed counts as published, the rest is sent",
+  resend: "take Postgres's side: what is not settled is sent again, although Kafka may have it already",
+} as const;
+
+/** Adds `outboxctl halted`: publishers whose row and ledger contradict each other. */
+export function registerHalted(program: Command): void {
+  const noun = program
+    .command('halted')
+    .description('publishers that stopped because Postgres and Kafka contradict each other');
+  adminCommand(noun, 'show', 'both sides of each halted publisher')
+    .argument('[tenant]', 'only of this tenant', tenant)
+    .action((name: string | undefined, flags: AdminFlags) => run(() => show(name, flags)));
+  changeCommand(noun, 'recheck', 'compare again (the cause is mended), and go on if both sides agree')
+    .argument('<tenant>', 'tenant', tenant)
+    .action((name: string, flags: ChangeFlags) => run(() => choose(name, 'recheck', flags)));
+  for (const choice of ['adopt', 'resend'] as const) {
+    finalCommand(noun, choice, ABOUT[choice])
+      .argument('<tenant>', 'tenant', tenant)
+      .action((name: string, flags: FinalFlags) => run(() => choose(name, choice, flags)));
+  }
+}
+
+async function haltedOf(client: AdminClient, name: string | undefined): Promise<Record<string, unknown>[]> {
+  const halted: Record<string, unknown>[] = [];
+  for await (const page of pages(client, '/admin/halted', {})) halted.push(...listOf(page, 'halted'));
+  return name === undefined ? halted : halted.filter((row) => row['tenant_id'] === name);
+}
+
+async function show(name: string | undefined, flags: AdminFlags): Promise<void> {
+  const halted = await haltedOf(clientOf(flags), name);
+  if (flags.json === true) return printJson({ halted });
+  if (halted.length === 0) return print('nothing is halted');
+  for (const row of halted) printSides(row);
+}
+
+function printSides(row: Record<string, unknown>): void {
+  const postgres = recordOf(row['postgres']);
+  printFields({ ...row, postgres: without(postgres, 'batches') });
+  const batches = listOf(postgres, 'batches');
+  if (batches.length > 0) printRecords(['seq', 'batch_id', 'events', 'recorded_at', 'settled_at'], batches);
+  print('');
+}
+
+async function choose(
+  name: string,
+  choice: 'recheck' | keyof typeof ABOUT,
+  flags: ChangeFlags & { readonly yes?: boolean },
+): Promise<void> {
+  const client = clientOf(flags);
+  if (choice !== 'recheck' && flags.yes !== true) {
+    const halted = await haltedOf(client, name);
+    if (halted.length === 0)
+      return printDryRun(flags, `${choice} nothing: ${name} is not halted`, { tenant_id: name, halted });
+    if (flags.json !== true) halted.forEach(printSides);
+    return printDryRun(flags, `${choice} ${name}: ${ABOUT[choice]}`, { tenant_id: name, halted });
+  }
+  const answer = await client.request('POST', path`/admin/halted/${name}`, { choice, why: flags.why });
+  printDone(flags, answer, `${choice} of ${name} accepted; outboxctl halted show ${name} says whether it goes on`);
+}
