@@ -1,7 +1,7 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { ADMIN_KEY, event, post, startTestApi } from '../api/support';
 import type { TestApi } from '../api/support';
+import { runOutboxctl } from './run-outboxctl';
+import type { Outcome } from './run-outboxctl';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -9,18 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-const root = join(__dirname, '../../..');
-
-/** Runs the command line as a process of its own, from source. */
-function outboxctl(args: string[], env: NodeJS.ProcessEnv = {}): Promise<{ code: number; out: string; err: string }> {
-  const node = ['-r', join(root, 'test/support/register-swc.cjs'), join(root, 'src/cli/outboxctl.ts'), ...args];
-  const base = { PATH: process.env['PATH'], OUTBOX_ADMIN_URL: api.adminUrl, OUTBOX_ADMIN_KEY: ADMIN_KEY };
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, node, { env: { ...base, ...env } }, (_error, out, err) =>
-      resolve({ code: child.exitCode ?? -1, out, err }),
-    );
-  });
-}
+const outboxctl = (args: string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> =>
+  runOutboxctl(args, { OUTBOX_ADMIN_URL: api.adminUrl, OUTBOX_ADMIN_KEY: ADMIN_KEY, ...env });
 
 test('tenant create, ls; key create, ls, revoke; with --json and as tables', async () => {
   const created = await outboxctl(['tenant', 'create', 'acme', '--json']);

@@ -1,0 +1,78 @@
+import type { CliRig } from './rig';
+import { startCliRig } from './rig';
+
+let cli: CliRig;
+let tenant = '';
+
+beforeAll(async () => {
+  cli = await startCliRig('clictl');
+  tenant = `${cli.rig.options.name}-t`;
+  await cli.json('tenant', 'create', tenant);
+}, 120_000);
+afterAll(() => cli?.close());
+
+test('breaker: show, open, configure, reset', async () => {
+  expect(await cli.json('breaker', 'show', tenant)).toMatchObject({ tenant_id: tenant, state: 'closed' });
+  await cli.json('breaker', 'open', tenant, '--why', 'topic is being moved');
+  expect((await cli.run('breaker', 'show', tenant)).out).toMatch(/^state +open$/m);
+  await cli.enqueue(tenant, 1);
+  const configured = await cli.json(
+    ...['breaker', 'configure', tenant, '--threshold', '7', '--reset-interval', '90s', '--why', 'flaky network'],
+  );
+  expect(configured).toMatchObject({ failure_threshold: 7, reset_interval: 90, state: 'open' });
+  expect((await cli.run('check', '--tenant', tenant, '--max-pending', '0')).code).toBe(3);
+  expect((await cli.run('breaker', 'reset', tenant, '--why', 'moved')).out).toBe(`closed the breaker of ${tenant}\n`);
+  await cli.untilStatus(tenant, 'published', 1);
+  const { entries } = await cli.json('changes', '--tenant', tenant, '--action', 'circuit.open');
+  expect(entries).toEqual([expect.objectContaining({ why: 'topic is being moved' })]);
+});
+
+test('quota: set, show, ls', async () => {
+  const set = await cli.run('quota', 'set', tenant, '--rate', '500', '--burst', '1000', '--why', 'contract');
+  expect(set).toMatchObject({ code: 0, out: expect.stringMatching(/^new +\{.*"rate_per_second":500/m) });
+  expect(await cli.json('quota', 'show', tenant)).toMatchObject({ rate_per_second: 500, burst: 1_000 });
+  expect((await cli.json('quota', 'ls', '--filter', tenant))['quotas']).toEqual([
+    expect.objectContaining({ tenant_id: tenant, rate_per_second: 500 }),
+  ]);
+  await cli.json('quota', 'set', tenant, '--rate', 'none', '--why', 'contract ended');
+  expect(await cli.json('quota', 'show', tenant)).toMatchObject({ rate_per_second: null });
+});
+
+test('pause and resume a tenant', async () => {
+  await cli.json('pause', tenant, '--until', '1h', '--why', 'maintenance');
+  await cli.enqueue(tenant, 1);
+  expect((await cli.json('publishers', 'show', tenant))['workflow']).toMatchObject({ paused: { why: 'maintenance' } });
+  expect((await cli.run('resume', tenant, '--why', 'done')).out).toBe(`resumed ${tenant}\n`);
+  await cli.untilStatus(tenant, 'published', 2);
+});
+
+test('tenant settings', async () => {
+  expect(await cli.json('tenant', 'settings', tenant)).toMatchObject({ on_poison: 'hold-key' });
+  expect(
+    await cli.json('tenant', 'settings', tenant, '--on-poison', 'skip', '--weight', '2.5', '--why', 'no order needed'),
+  ).toMatchObject({ on_poison: 'skip', weight: 2.5 });
+});
+
+test('what is wrong on the command line is never sent', async () => {
+  const before = (await cli.json('changes'))['entries'];
+  const commands = [
+    ['pause', '--why', 'x'],
+    ['pause', tenant, '--all', '--why', 'x'],
+    ['pause', tenant],
+    ['breaker', 'open', '..', '--why', 'x'],
+    ['breaker', 'configure', tenant, '--why', 'x'],
+    ['quota', 'set', tenant, '--why', 'x'],
+    ['quota', 'set', tenant, '--rate', 'lots', '--why', 'x'],
+    ['tenant', 'settings', tenant, '--weight', '2'],
+    ['tenant', 'settings', tenant, '--on-poison', 'explode', '--why', 'x'],
+    ['parked', 'retry', tenant, '1e3', '--why', 'x'],
+    ['replay', 'plan', tenant],
+    ['replay', 'plan', tenant, '--ids', '1', '--topic', 'orders'],
+    ['replay', 'start', 'p1', '--why', 'x'],
+    ['events', 'ls', '--status', 'lost'],
+    ['events', 'ls', '--after', 'yesterday'],
+  ];
+  const outcomes = await Promise.all(commands.map(async (args) => [args, (await cli.run(...args)).code]));
+  expect(outcomes).toEqual(commands.map((args) => [args, 2]));
+  expect((await cli.json('changes'))['entries']).toEqual(before);
+});
