@@ -33,6 +33,12 @@ export function identifier(text: string): string {
   throw new InvalidArgumentError('Give an id: letters, digits, ".", "_", ":" or "-", starting with a letter or digit.');
 }
 
+/** Whoever starts a replay names it, over the API and from Temporal too: any printable name, but no step of a path. */
+export function replayId(text: string): string {
+  if (/^[!-~]{1,100}$/.test(text) && text !== '.' && text !== '..') return text;
+  throw new InvalidArgumentError("Give a replay's id: 1 to 100 printable ASCII characters without blanks.");
+}
+
 export function count(text: string): number {
   if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError('Give a whole number, 0 or more.');
   return Number(text);

@@ -10,6 +10,11 @@ export function statusOption(about: string): Option {
   return new Option('--status <status>', about).choices(STATUSES);
 }
 
+/** Pending events are still to be published for the first time. */
+export function replayableOption(about: string): Option {
+  return new Option('--status <status>', about).choices(STATUSES.filter((status) => status !== 'pending'));
+}
+
 export interface FilterFlags {
   readonly status?: string;
   readonly topic?: string;

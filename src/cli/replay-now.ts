@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { eventIds, identifier, past, positive, tenant } from './arguments';
+import { eventIds, past, positive, replayId, tenant } from './arguments';
 import { adminCommand } from './command';
-import { statusOption } from './event-filter';
+import { replayableOption } from './event-filter';
 import { print, printJson, recordOf } from './output';
 import { printRefused } from './refused';
 import { clientOf, run } from './run';
@@ -26,12 +26,12 @@ export function registerReplayNow(noun: Command): void {
   adminCommand(noun, 'ids', 'replay these events now (failed ones go back to pending), at most 1,000')
     .argument('<ids...>', 'ids of events', eventIds)
     .option('--tenant <tenant>', 'only of this tenant', tenant)
-    .option('--replay-id <id>', 'the same id again has no second effect', identifier)
+    .option('--replay-id <id>', 'the same id again has no second effect', replayId)
     .option('--why <text>', 'the reason, for the change log')
     .action((ids: readonly string[], flags: IdsFlags) => run(() => replayIds(ids, flags)));
   adminCommand(noun, 'tenant', 'replay the oldest events of a status now')
     .argument('<tenant>', 'tenant', tenant)
-    .addOption(statusOption('of which status').default('failed'))
+    .addOption(replayableOption('of which status').default('failed'))
     .option('--topic <text>', 'only topics that contain this')
     .option('--before <when>', 'only created before', past)
     .option('--limit <n>', 'most events, up to 1000', positive, 100)

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { eventIds, tenant } from './arguments';
 import { adminCommand } from './command';
-import { addFilters, planFilter, statusOption } from './event-filter';
+import { addFilters, planFilter, replayableOption } from './event-filter';
 import type { FilterFlags } from './event-filter';
 import { listOf, note, printFields, printJson, printRecords, recordOf, without } from './output';
 import { clientOf, run } from './run';
@@ -16,7 +16,7 @@ export function registerPlan(noun: Command): void {
   const command = adminCommand(noun, 'plan', 'count what a replay would publish again; publishes nothing')
     .argument('<tenant>', 'tenant', tenant)
     .option('--ids <ids...>', 'these events, instead of a filter', eventIds)
-    .addOption(statusOption('only of this status'));
+    .addOption(replayableOption('only of this status (default: published and failed)'));
   addFilters(command, 'only of this topic').action((name: string, flags: Flags) => {
     const filtered = Object.keys(planFilter(flags)).length > 0;
     // "Everything that the tenant ever published" has to be said, not left out.

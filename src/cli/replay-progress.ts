@@ -9,7 +9,8 @@ export interface ReplayStatus {
   readonly total: number;
   readonly published: number;
   readonly failed: number;
-  readonly remaining: number;
+  /** Parked events that went back to pending: the live lane publishes them. */
+  readonly retried: number;
 }
 
 export function replayStatusOf(answer: unknown): ReplayStatus {
@@ -22,7 +23,7 @@ export function replayStatusOf(answer: unknown): ReplayStatus {
     total: number('total'),
     published: number('published'),
     failed: number('failed'),
-    remaining: number('remaining'),
+    retried: number('retried'),
   };
 }
 
@@ -33,9 +34,9 @@ export function isOver(status: ReplayStatus): boolean {
 
 /** One line: what is done of what, in numbers. */
 export function progressLine(status: ReplayStatus): string {
-  const { replayId, state, published, total, failed } = status;
-  const parked = failed > 0 ? `, ${failed} failed` : '';
-  return visible(`replay ${replayId}: ${state}, ${published} of ${total} published (${percent(status)}%)${parked}`);
+  const { replayId, state, published, total, failed, retried } = status;
+  const others = [retried > 0 ? `, ${retried} pending again` : '', failed > 0 ? `, ${failed} failed` : ''].join('');
+  return visible(`replay ${replayId}: ${state}, ${published} of ${total} published (${percent(status)}%)${others}`);
 }
 
 /** The line with a bar before it, cut to the width of the terminal. */
@@ -49,8 +50,8 @@ export function progressBar(status: ReplayStatus, columns: number): string {
 }
 
 /** Rounded down: 100 means that nothing is left. */
-function percent({ total, published, failed }: ReplayStatus): number {
-  return total === 0 ? 100 : Math.min(100, Math.floor(((published + failed) * 100) / total));
+function percent({ total, published, failed, retried }: ReplayStatus): number {
+  return total === 0 ? 100 : Math.min(100, Math.floor(((published + failed + retried) * 100) / total));
 }
 
 export interface ProgressOutput {

@@ -27,11 +27,11 @@ export async function waitForReplay(client: AdminClient, tenant: string, replayI
 
 /** Throws if a replay that is over did not publish everything. */
 export function requireSuccess(answer: unknown): void {
-  const { replayId, state, failed, tenant } = replayStatusOf(answer);
+  const { replayId, state, failed } = replayStatusOf(answer);
   if (state !== 'done') throw new Failure(`Replay ${replayId} was cancelled. Start another if it is still wanted.`);
   if (failed > 0) {
     throw new Failure(
-      `${failed} events of replay ${replayId} failed. List them: outboxctl parked ls --tenant ${tenant}`,
+      `${failed} events of replay ${replayId} could not be published again. outbox.replay_events says why: mend that, and replay them under another id.`,
     );
   }
 }

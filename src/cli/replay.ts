@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { identifier, rateOrNone, tenant, count } from './arguments';
+import { count, identifier, rateOrNone, replayId, tenant } from './arguments';
 import { adminCommand, changeCommand, listCommand, printDone } from './command';
 import type { ChangeFlags, ListFlags } from './command';
 import { print, printFields, printJson, printRecords, recordOf } from './output';
@@ -45,13 +45,13 @@ export function registerReplay(program: Command): void {
   changeCommand(noun, 'start', 'start a plan; starting the same replay again has no second effect')
     .argument('<planId>', 'id of the plan', identifier)
     .requiredOption('--expect <n>', 'events that the plan counted; refused if it is another number by now', count)
-    .option('--replay-id <id>', "the replay's id (default: the plan's, so that one plan is one replay)", identifier)
+    .option('--replay-id <id>', "the replay's id (default: the plan's, so that one plan is one replay)", replayId)
     .option('--rate <n>', 'most events per second', rateOrNone)
     .option('--wait', 'wait until it is over, with progress on stderr')
     .action((planId: string, flags: StartFlags) => run(() => start(planId, flags)));
   adminCommand(noun, 'status', 'how far a replay is')
     .argument('<tenant>', 'tenant', tenant)
-    .argument('<replayId>', 'id of the replay', identifier)
+    .argument('<replayId>', 'id of the replay', replayId)
     .option('--wait', 'wait until it is over, with progress on stderr')
     .action((name: string, id: string, flags: StatusFlags) => run(() => status(name, id, flags)));
   listCommand(noun, 'ls', 'list replays')
@@ -66,7 +66,7 @@ export function registerReplay(program: Command): void {
 function registerControl(noun: Command, action: string, about: string, done: string): void {
   changeCommand(noun, action, about)
     .argument('<tenant>', 'tenant', tenant)
-    .argument('<replayId>', 'id of the replay', identifier)
+    .argument('<replayId>', 'id of the replay', replayId)
     .action((name: string, id: string, flags: ChangeFlags) =>
       run(async () => {
         const route = `${path`/admin/replays/${name}/${id}`}/${action}`;
