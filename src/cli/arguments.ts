@@ -50,11 +50,19 @@ export function positive(text: string): number {
   return value;
 }
 
-/** A rate, 0 = stopped; `none` takes the limit away. */
-export function rateOrNone(text: string): number | null {
-  if (text === 'none') return null;
+/** A limit as typed. */
+export type Limit = number | 'none';
+
+/** A limit, 0 = stopped; `none` takes it away. Not null: commander makes an empty text of a parser's null. */
+export function limit(text: string): Limit {
+  if (text === 'none') return text;
   if (!/^\d{1,12}(\.\d{1,3})?$/.test(text)) throw new InvalidArgumentError('Give a number, 0 or more, or "none".');
   return Number(text);
+}
+
+/** A limit as the admin API has it. */
+export function limitBody(value: Limit): number | null {
+  return value === 'none' ? null : value;
 }
 
 /** A tenant's share, relative to the others'. */

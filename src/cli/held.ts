@@ -5,7 +5,8 @@ import type { FinalFlags, ListFlags } from './command';
 import { countText } from './counts';
 import { listOf, printJson, printTable, recordOf } from './output';
 import { list, noteMore, pages } from './pages';
-import { clientOf, run } from './run';
+import { printRefused } from './refused';
+import { clientOf, Failure, run } from './run';
 
 interface ListHeldFlags extends ListFlags {
   readonly tenant?: string;
@@ -69,5 +70,9 @@ async function release(name: string, key: string, flags: ReleaseFlags): Promise<
   const body = { tenant_id: name, key, action, why: flags.why };
   const answer = recordOf(await client.request('POST', '/admin/outbox/release', body));
   const done = action === 'skip' ? 'skipped' : 'pending again';
-  printDone(flags, answer, `released key ${key} of ${name}: ${String(answer['events'])} parked events ${done}`);
+  const free = answer['released'] !== false;
+  const line = free ? `released key ${key}` : `key ${key} is still held`;
+  printDone(flags, answer, `${line} of ${name}: ${String(answer['events'])} parked events ${done}`);
+  printRefused(answer);
+  if (!free) throw new Failure('Parked events of the key are left. Release it once more.');
 }

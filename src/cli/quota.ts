@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { count, rateOrNone, tenant } from './arguments';
+import { count, limit, limitBody, tenant } from './arguments';
+import type { Limit } from './arguments';
 import { adminCommand, changeCommand, listCommand, printDone } from './command';
 import type { ChangeFlags, ListFlags } from './command';
 import { printFields, printJson, printRecords, recordOf } from './output';
@@ -12,12 +13,12 @@ interface ListQuotasFlags extends ListFlags {
 }
 
 interface SetFlags extends ChangeFlags {
-  readonly rate?: number | null;
+  readonly rate?: Limit;
   readonly burst?: number;
-  readonly bytes?: number | null;
-  readonly ingestRate?: number | null;
+  readonly bytes?: Limit;
+  readonly ingestRate?: Limit;
   readonly ingestBurst?: number;
-  readonly maxPending?: number | null;
+  readonly maxPending?: Limit;
 }
 
 const COLUMNS = ['tenant_id', 'rate_per_second', 'burst', 'bytes_per_second', 'tokens', 'ingest'];
@@ -33,12 +34,12 @@ export function registerQuota(program: Command): void {
     .action((name: string, flags: AdminFlags) => run(() => showOne(name, flags)));
   const set = changeCommand(noun, 'set', 'change the limits that are given; 0 stops, "none" takes a limit away')
     .argument('<tenant>', 'tenant', tenant)
-    .option('--rate <n>', 'published events per second, or none', rateOrNone)
+    .option('--rate <n>', 'published events per second, or none', limit)
     .option('--burst <n>', 'events that may be published at once', count)
-    .option('--bytes <n>', 'published payload bytes per second, or none', rateOrNone)
-    .option('--ingest-rate <n>', 'events per second accepted over HTTP, or none', rateOrNone)
+    .option('--bytes <n>', 'published payload bytes per second, or none', limit)
+    .option('--ingest-rate <n>', 'events per second accepted over HTTP, or none', limit)
     .option('--ingest-burst <n>', 'events accepted at once', count)
-    .option('--max-pending <n>', 'backlog above which HTTP ingest is refused, or none', rateOrNone);
+    .option('--max-pending <n>', 'backlog above which HTTP ingest is refused, or none', limit);
   set.action((name: string, flags: SetFlags) => {
     const body = bodyOf(flags);
     if (Object.keys(body).length === 0) set.error('error: nothing to change: give at least one limit.');
@@ -66,14 +67,14 @@ async function showOne(name: string, flags: AdminFlags): Promise<void> {
 /** The changes that the options name; what is not named stays as it is. */
 export function bodyOf(flags: Omit<SetFlags, 'why'>): Record<string, unknown> {
   const ingest = {
-    ...(flags.ingestRate !== undefined && { rate_per_second: flags.ingestRate }),
+    ...(flags.ingestRate !== undefined && { rate_per_second: limitBody(flags.ingestRate) }),
     ...(flags.ingestBurst !== undefined && { burst: flags.ingestBurst }),
-    ...(flags.maxPending !== undefined && { max_pending: flags.maxPending }),
+    ...(flags.maxPending !== undefined && { max_pending: limitBody(flags.maxPending) }),
   };
   return {
-    ...(flags.rate !== undefined && { rate_per_second: flags.rate }),
+    ...(flags.rate !== undefined && { rate_per_second: limitBody(flags.rate) }),
     ...(flags.burst !== undefined && { burst: flags.burst }),
-    ...(flags.bytes !== undefined && { bytes_per_second: flags.bytes }),
+    ...(flags.bytes !== undefined && { bytes_per_second: limitBody(flags.bytes) }),
     ...(Object.keys(ingest).length > 0 && { ingest }),
   };
 }

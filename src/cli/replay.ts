@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { count, identifier, rateOrNone, replayId, tenant } from './arguments';
+import { count, identifier, limit, limitBody, replayId, tenant } from './arguments';
+import type { Limit } from './arguments';
 import { adminCommand, changeCommand, listCommand, printDone } from './command';
 import type { ChangeFlags, ListFlags } from './command';
 import { print, printFields, printJson, printRecords, recordOf } from './output';
@@ -13,7 +14,7 @@ import type { AdminFlags } from './run';
 interface StartFlags extends ChangeFlags {
   readonly expect: number;
   readonly replayId?: string;
-  readonly rate?: number | null;
+  readonly rate?: Limit;
   readonly wait?: boolean;
 }
 
@@ -46,7 +47,7 @@ export function registerReplay(program: Command): void {
     .argument('<planId>', 'id of the plan', identifier)
     .requiredOption('--expect <n>', 'events that the plan counted; refused if it is another number by now', count)
     .option('--replay-id <id>', "the replay's id (default: the plan's, so that one plan is one replay)", replayId)
-    .option('--rate <n>', 'most events per second', rateOrNone)
+    .option('--rate <n>', 'most events per second', limit)
     .option('--wait', 'wait until it is over, with progress on stderr')
     .action((planId: string, flags: StartFlags) => run(() => start(planId, flags)));
   adminCommand(noun, 'status', 'how far a replay is')
@@ -82,7 +83,7 @@ async function start(planId: string, flags: StartFlags): Promise<void> {
     plan_id: planId,
     replay_id: flags.replayId ?? planId,
     expected_count: flags.expect,
-    ...(flags.rate !== undefined && { rate_per_second: flags.rate }),
+    ...(flags.rate !== undefined && { rate_per_second: limitBody(flags.rate) }),
     why: flags.why,
   };
   const started = recordOf(await client.request('POST', '/admin/replays', body));

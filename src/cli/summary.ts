@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { tenant } from './arguments';
 import { adminCommand, listCommand } from './command';
 import type { ListFlags } from './command';
-import { listOf, note, printJson, printRecords, recordOf } from './output';
+import { countText } from './counts';
+import { listOf, note, printJson, printRecords } from './output';
 import { list, noteMore, pages } from './pages';
 import { clientOf, run } from './run';
 import type { AdminFlags } from './run';
@@ -44,7 +45,8 @@ async function undelivered(flags: UndeliveredFlags): Promise<void> {
   const reasons = tenants.flatMap((row) =>
     listOf(row, 'reasons').map((reason): Record<string, unknown> => ({
       tenant_id: row['tenant_id'],
-      ...recordOf(reason),
+      ...reason,
+      count: countText(reason),
     })),
   );
   printRecords(['tenant_id', 'reason', 'count', 'topic', 'error_code', 'oldest_at'], reasons);

@@ -20,12 +20,12 @@ test('numbers, rates and weights', () => {
   expect([
     parse.count('0'),
     parse.positive('7'),
-    parse.rateOrNone('none'),
-    parse.rateOrNone('0'),
+    parse.limitBody(parse.limit('none')),
+    parse.limit('0'),
     parse.weight('2.5'),
   ]).toEqual([0, 7, null, 0, 2.5]);
   for (const text of ['', '-1', 'x', '1.5', '1e3']) refused(() => parse.count(text));
-  for (const text of ['', '-1', 'null', '1.2345', 'Infinity']) refused(() => parse.rateOrNone(text));
+  for (const text of ['', '-1', 'null', '1.2345', 'Infinity']) refused(() => parse.limit(text));
   for (const text of ['0', '0.000', '', '-2']) refused(() => parse.weight(text));
   refused(() => parse.positive('0'));
 });

@@ -32,7 +32,7 @@ test('what cannot be undone needs --yes', () => {
 
 test('quota set sends only what is named; none takes a limit away', () => {
   expect(bodyOf({})).toEqual({});
-  expect(bodyOf({ rate: null, ingestBurst: 5, maxPending: 0 })).toEqual({
+  expect(bodyOf({ rate: 'none', ingestBurst: 5, maxPending: 0 })).toEqual({
     rate_per_second: null,
     ingest: { burst: 5, max_pending: 0 },
   });
