@@ -19,7 +19,7 @@ export interface Conservation {
 
 interface StatusCount {
   readonly tenant_id: string;
-  readonly status: EventStatus;
+  readonly status: EventStatus | 'purged';
   readonly events: string;
 }
 
@@ -43,7 +43,9 @@ export async function readConservation(
     const tenants = [...expected.tenants];
     const counts = await client.query<StatusCount>(
       `select tenant_id, status::text as status, count(*)::text as events
-         from outbox.events where tenant_id = any($1) group by 1, 2`,
+         from outbox.events where tenant_id = any($1) group by 1, 2
+       union all
+       select tenant_id, 'purged', (published + skipped)::text from outbox.purged where tenant_id = any($1)`,
       [tenants],
     );
     const statuses = await client.query<{ event_id: string; status: EventStatus }>(
@@ -76,15 +78,16 @@ export async function readConservation(
 
 function balance(expected: AcknowledgedIndex, rows: readonly StatusCount[]): TenantBalance[] {
   return [...expected.countByTenant()].map(([tenant, { accepted, maybe }]) => {
-    const count = (status: EventStatus): number =>
+    const count = (status: StatusCount['status']): number =>
       Number(rows.find((row) => row.tenant_id === tenant && row.status === status)?.events ?? 0);
     const held = {
       pending: count('pending'),
       published: count('published'),
       failed: count('failed'),
       skipped: count('skipped'),
+      purged: count('purged'),
     };
-    const total = held.pending + held.published + held.failed + held.skipped;
+    const total = Object.values(held).reduce((sum, events) => sum + events, 0);
     return { tenant, accepted, maybe, ...held, balanced: total >= accepted && total <= accepted + maybe };
   });
 }

@@ -28,7 +28,7 @@ export const FINDING_KINDS = [
  */
 export type FindingKind = (typeof FINDING_KINDS)[number];
 
-/** What happened to one tenant's events: accepted = pending + published + failed + skipped must hold. */
+/** What happened to one tenant's events: accepted = pending + published + failed + skipped + purged must hold. */
 export interface TenantBalance {
   readonly tenant: string;
   /** Surely acknowledged, by the producers' log. */
@@ -39,6 +39,8 @@ export interface TenantBalance {
   readonly published: number;
   readonly failed: number;
   readonly skipped: number;
+  /** Deleted by retention after they were published or skipped. */
+  readonly purged: number;
   /** False if the outbox holds fewer events than were accepted, or more than accepted + maybe. */
   readonly balanced: boolean;
 }
@@ -123,7 +125,7 @@ export function renderReport(report: AuditReport): string {
     lines.push(
       `  ${balance.balanced ? 'balanced  ' : 'UNBALANCED'} ${balance.tenant}: accepted ${balance.accepted}` +
         `${balance.maybe > 0 ? ` (+${balance.maybe} lost answers)` : ''} = pending ${balance.pending} + published ${balance.published}` +
-        ` + failed ${balance.failed} + skipped ${balance.skipped}`,
+        ` + failed ${balance.failed} + skipped ${balance.skipped} + purged ${balance.purged}`,
     );
   }
   lines.push(...report.unmet.map((text) => `  UNMET ${text}`));

@@ -1,2 +1,3 @@
 export { publisher } from './publisher';
 export { replay } from './replay';
+export { retention } from './retention';

@@ -1,0 +1,119 @@
+import type { Pool } from 'pg';
+import type { PurgeCounts } from '../domain/retention';
+import { withTransaction } from './pool';
+import type { Db } from './query';
+import { query } from './query';
+
+export interface RetainedTenant {
+  readonly tenant: string;
+  /** `settings.retention` as it is stored; null = the deployment's. */
+  readonly setting: unknown;
+}
+
+/** Tenants by name from after `after` on, also deleted ones that left a publisher's row behind. */
+export async function retainedTenants(db: Db, after: string, limit: number): Promise<RetainedTenant[]> {
+  return query<RetainedTenant & Record<string, unknown>>(
+    db,
+    `select u.tenant_id as tenant, t.settings -> 'retention' as setting
+     from (select tenant_id from outbox.tenants where tenant_id > $1
+           union select tenant_id from outbox.publishers where tenant_id > $1) u
+     left join outbox.tenants t using (tenant_id) order by u.tenant_id limit $2`,
+    [after, limit],
+  );
+}
+
+export interface ExpiredEvents {
+  readonly ids: readonly string[];
+  /** Where the next look starts; null = no older event is left. */
+  readonly next: string | null;
+}
+
+/** When an event reached its status. */
+const ENDED = `case e.status when 'published' then e.published_at else greatest(e.created_at, e.failed_at) end`;
+const EXPIRED = `e.status in ('published', 'skipped') and ${ENDED} < clock_timestamp() - $2::float8 * interval '1 ms'`;
+
+/**
+ * Which of a tenant's next `limit` events after `after` are past their time. Walks the primary key from the oldest id and ends
+ * at the first stretch that reaches into the time to keep: no index on published rows exists, for settling would pay for it.
+ */
+export async function expiredEvents(
+  db: Db,
+  tenant: string,
+  keepMs: number,
+  after: string,
+  limit: number,
+): Promise<ExpiredEvents> {
+  const rows = await query<{ ids: string[] | null; last: string | null; old: boolean | null }>(
+    db,
+    `select array_agg(c.event_id::text) filter (where c.expired) as ids, max(c.event_id)::text as last,
+            count(*) = $4 and max(c.created_at) < clock_timestamp() - $2::float8 * interval '1 ms' as old
+     from (select e.event_id, e.created_at, ${EXPIRED} as expired from outbox.events e
+           where e.tenant_id = $1 and e.event_id > $3 order by e.event_id limit $4) c`,
+    [tenant, keepMs, after, limit],
+  );
+  const row = rows[0];
+  return { ids: row?.ids ?? [], next: row?.old === true ? row.last : null };
+}
+
+/**
+ * Deletes those of these events that still are past their time and belong to no unsettled batch, and counts them, in one
+ * transaction. It holds the publishers' rows: a drain that records and a replay that starts wait for it, and what they did
+ * before is seen by the delete, whose snapshot is younger than the locks.
+ */
+export async function purgeEvents(
+  pool: Pool,
+  tenant: string,
+  keepMs: number,
+  ids: readonly string[],
+): Promise<PurgeCounts> {
+  return withTransaction(pool, async (client) => {
+    await query(
+      client,
+      'select 1 from outbox.publishers where tenant_id = $1 order by destination, shard for no key update',
+      [tenant],
+    );
+    const rows = await query<PurgeCounts & Record<string, unknown>>(
+      client,
+      `with gone as (
+         delete from outbox.events e
+         where e.tenant_id = $1 and e.event_id = any ($3::bigint[]) and ${EXPIRED}
+           and e.event_id not in (
+             select unnest(b.event_ids) from outbox.batches b where b.tenant_id = $1 and b.settled_at is null)
+         returning e.status
+       ), counted as (
+         select count(*) filter (where status = 'published') as published, count(*) filter (where status = 'skipped') as skipped
+         from gone
+       ), kept as (${COUNT_PURGED} select $1, c.published, c.skipped, 0 from counted c ${ADD_PURGED})
+       select published::float8, skipped::float8, 0::float8 as batches from counted`,
+      [tenant, keepMs, ids],
+    );
+    return rows[0] ?? NOTHING;
+  });
+}
+
+/**
+ * Deletes settled batches past their time, at most the `limit` oldest of each publisher. The last settled one stays for ever:
+ * a take-over compares its id with the ledger's.
+ */
+export async function purgeBatches(db: Db, tenant: string, keepMs: number, limit: number): Promise<number> {
+  const rows = await query<{ batches: number }>(
+    db,
+    `with gone as (
+       delete from outbox.batches b using outbox.publishers p, lateral (
+         select o.seq from outbox.batches o
+         where o.tenant_id = p.tenant_id and o.destination = p.destination and o.shard = p.shard order by o.seq limit $3) oldest
+       where p.tenant_id = $1 and b.tenant_id = p.tenant_id and b.destination = p.destination and b.shard = p.shard
+         and b.seq = oldest.seq and b.seq < p.settled and b.settled_at < clock_timestamp() - $2::float8 * interval '1 ms'
+       returning 1
+     ), counted as (select count(*) as batches from gone),
+     kept as (${COUNT_PURGED} select $1, 0, 0, c.batches from counted c where c.batches > 0 ${ADD_PURGED})
+     select batches::float8 from counted`,
+    [tenant, keepMs, limit],
+  );
+  return rows[0]?.batches ?? 0;
+}
+
+const NOTHING: PurgeCounts = { published: 0, skipped: 0, batches: 0 };
+const COUNT_PURGED = 'insert into outbox.purged as u (tenant_id, published, skipped, batches)';
+const ADD_PURGED = `on conflict (tenant_id) do update set published = u.published + excluded.published,
+  skipped = u.skipped + excluded.skipped, batches = u.batches + excluded.batches, purged_at = clock_timestamp()`;
