@@ -1,12 +1,20 @@
 import type { Pool } from 'pg';
+import type { BreakerState } from '../domain/breaker';
 import type { PublisherRef } from '../domain/publisher';
 import type { PublisherSave, PublisherSettings, SavedPublisher } from '../domain/publisher-settings';
 import { loadSaved, savePublisherState } from '../postgres/publisher-save';
+
+/** What counts; a local activity that is repeated counts twice, which metrics can bear. */
+export interface PublisherObserver {
+  breakerWent(ref: PublisherRef, to: BreakerState['state']): void;
+  denied(ref: PublisherRef): void;
+}
 
 /** The two short local activities through which a publisher workflow reads and writes its row. */
 export function publisherRecordActivities(
   pool: Pool,
   settings: PublisherSettings,
+  observer: PublisherObserver,
 ): {
   loadPublisher(ref: PublisherRef): Promise<{ settings: PublisherSettings; saved: SavedPublisher }>;
   savePublisher(ref: PublisherRef, save: PublisherSave): Promise<void>;
@@ -18,6 +26,8 @@ export function publisherRecordActivities(
     /** Operators' settings first, so that a terminated workflow or a wiped Temporal comes back with them. */
     async savePublisher(ref, save) {
       await savePublisherState(pool, ref, save);
+      for (const to of save.breakerTo ?? []) observer.breakerWent(ref, to);
+      if (save.denied === true) observer.denied(ref);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { MAX_RETENTION_MS, MIN_RETENTION_MS } from '../domain/retention';
 import { byteSize, duration, integer, oneOf, text } from './parsers';
 import { optional, withDefault } from './variables';
 
@@ -106,6 +107,24 @@ export const serviceVariables = {
   OUTBOX_BREAKER_RESET: withDefault(duration(100, 24 * 60 * MINUTE), '60s', {
     section: 'Publishing',
     about: 'Wait before the first probe of an open breaker.',
+  }),
+
+  OUTBOX_RETENTION: withDefault(duration(MIN_RETENTION_MS, MAX_RETENTION_MS), '7d', {
+    section: 'Retention and metrics',
+    about:
+      'How long published and skipped events, and with them their dedupe keys, are kept. A tenant may have its own time in its settings.',
+  }),
+  OUTBOX_RETENTION_INTERVAL: withDefault(duration(MINUTE, 24 * 60 * MINUTE), '1h', {
+    section: 'Retention and metrics',
+    about: 'How often retention runs.',
+  }),
+  OUTBOX_METRICS_TENANTS: withDefault(integer(0, 1_000), '50', {
+    section: 'Retention and metrics',
+    about: 'Most tenants that metrics name; the rest is counted as `other`.',
+  }),
+  OUTBOX_METRICS_INTERVAL: withDefault(duration(500, 10 * MINUTE), '5s', {
+    section: 'Retention and metrics',
+    about: 'How often one worker of all counts the backlog for its metrics; less often where counting takes long.',
   }),
 
   OUTBOX_SWEEP_INTERVAL: withDefault(duration(100, 10 * MINUTE), '1s', {

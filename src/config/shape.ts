@@ -65,6 +65,8 @@ export interface Config {
     readonly burst: number;
     readonly maxPending: number | null;
   };
+  readonly retention: { readonly keepMs: number; readonly intervalMs: number };
+  readonly metrics: { readonly tenants: number; readonly intervalMs: number };
   readonly sweep: { readonly intervalMs: number; readonly wakesPerSecond: number };
   readonly cli: { readonly adminUrl: string };
   readonly shutdownGraceMs: number;
@@ -143,6 +145,8 @@ export function shape(v: Values, warnings: readonly string[]): Config {
       burst: v.OUTBOX_INGEST_BURST,
       maxPending: v.OUTBOX_INGEST_MAX_PENDING ?? null,
     },
+    retention: { keepMs: v.OUTBOX_RETENTION, intervalMs: v.OUTBOX_RETENTION_INTERVAL },
+    metrics: { tenants: v.OUTBOX_METRICS_TENANTS, intervalMs: v.OUTBOX_METRICS_INTERVAL },
     sweep: { intervalMs: v.OUTBOX_SWEEP_INTERVAL, wakesPerSecond: v.OUTBOX_SWEEP_WAKES_PER_SECOND },
     cli: { adminUrl: v.OUTBOX_ADMIN_URL },
     shutdownGraceMs: v.OUTBOX_SHUTDOWN_GRACE,

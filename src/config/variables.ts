@@ -18,6 +18,7 @@ export const SECTIONS = [
   'Listeners',
   'Limits',
   'Publishing',
+  'Retention and metrics',
   'Sweep and shutdown',
   'Command line',
 ] as const;

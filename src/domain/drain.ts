@@ -25,6 +25,8 @@ export interface DrainRequest {
   readonly onPoison?: OnPoison;
   /** Refusals of one event until it is parked; absent in a request of an older release. */
   readonly maxAttempts?: number;
+  /** True if a quota cut the grant. Absent = no. */
+  readonly limited?: boolean;
 }
 
 /** What a drain tells the workflow. Totals come from Postgres, so a lost result neither overspends nor miscounts. */

@@ -1,7 +1,8 @@
-import type { BreakerConfig, OpenBreaker } from './breaker';
+import type { BreakerConfig, BreakerState, OpenBreaker } from './breaker';
 import type { QuotaConfig } from './quota';
 import type { Overrides, PublisherState, WaitReason } from './publisher-state';
 import type { PublisherRef } from './publisher';
+import type { SearchAttributeName } from './search-attributes';
 import type { DrainOutcome, DrainRequest } from './drain';
 import type { ReplayCommand } from './replay-commands';
 
@@ -22,6 +23,8 @@ export interface PublisherSettings {
   readonly breaker: BreakerConfig;
   /** Absent in settings that a worker of an older version read. */
   readonly quota?: QuotaConfig;
+  /** Search attributes that the worker found registered at its start; absent = none. */
+  readonly searchAttributes?: readonly SearchAttributeName[];
 }
 
 /** The part of the publisher's row that an operator set and that must survive a wiped Temporal. */
@@ -62,4 +65,8 @@ export interface PublisherSave {
   readonly paused: PublisherState['paused'];
   readonly halted: PublisherState['halted'];
   readonly limits: Overrides;
+  /** Only for counting: states that the breaker went to since the last save. */
+  readonly breakerTo?: readonly BreakerState['state'][];
+  /** Only for counting: something waits for the quota. */
+  readonly denied?: boolean;
 }

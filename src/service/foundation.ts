@@ -42,7 +42,7 @@ export async function layFoundation(config: Config, name: string, patience: 'cal
   const logger = createLogger({ level: config.logLevel, name });
   for (const warning of config.warnings) logger.warn(warning);
   const databaseUrl = required(config.database.url, 'DATABASE_URL');
-  const metrics = createMetrics(new Registry(), { version: packageVersion() });
+  const metrics = createMetrics(new Registry(), { version: packageVersion(), tenants: config.metrics.tenants });
   const health = createHealth();
   const pool = createPool(databaseUrl, {
     max: config.database.poolSize,

@@ -1,6 +1,8 @@
 import { OutboxError } from '../domain/errors';
 import { migrate } from '../postgres/migrate';
 import type { MigrateCommand } from '../postgres/migrate';
+import { registerSearchAttributes } from '../temporal/search-attributes';
+import type { TemporalTarget } from '../temporal/client';
 import { provideServers } from './servers';
 
 const DIRECTIONS: readonly string[] = ['up', 'down', 'status'] satisfies MigrateCommand[];
@@ -21,8 +23,19 @@ export async function runMigrate(direction: string): Promise<number> {
     for (const name of status.applied) print(`applied  ${name}`);
     for (const name of status.missing) print(`missing  ${name}`);
     for (const name of status.unknown) print(`unknown  ${name}`);
+    const { temporal } = servers.config;
+    if (direction === 'up' && temporal.address !== null) {
+      await prepareTemporal({ address: temporal.address, namespace: temporal.namespace }, print);
+    }
     return direction === 'status' && (status.missing.length > 0 || status.unknown.length > 0) ? 1 : 0;
   } finally {
     await servers.stack?.stop();
   }
+}
+
+/** Registers what operators filter publishers by. Without the right to, or without Temporal, everything else works. */
+export async function prepareTemporal(target: TemporalTarget, print: (line: string) => void): Promise<void> {
+  const { added, problems } = await registerSearchAttributes(target);
+  for (const name of added) print(`search attribute ${name} registered`);
+  for (const problem of problems) print(`warning  ${problem}; publishers work without it`);
 }

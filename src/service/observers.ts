@@ -1,28 +1,37 @@
 import type { DrainObserver } from '../activities/drain/context';
 import type { ReplayObserver } from '../activities/replay';
 import { publisherId } from '../domain/publisher';
+import type { PublisherRef } from '../domain/publisher';
+import type { PublisherObserver } from '../activities/publisher-record';
+import type { RetentionObserver } from '../activities/retention';
 import type { Logger } from '../telemetry/logger';
 import type { Metrics } from '../telemetry/metrics';
 import type { WakeObserver } from '../wake/waker';
 
 /** Counts what drains do and logs each failure once, with tenant and cause. */
 export function drainObserver(metrics: Metrics, logger: Logger): DrainObserver {
+  const labelOf = (ref: PublisherRef): { tenant_id: string } => ({ tenant_id: metrics.tenants.of(ref.tenant) });
   return {
-    published(_ref, acceptedAt) {
-      metrics.published.inc(acceptedAt.length);
+    published(ref, acceptedAt) {
+      metrics.published.inc(labelOf(ref), acceptedAt.length);
       // One sample per batch: the oldest event. One per event costs 2 µs each and tells the same story.
       const oldest = acceptedAt[0];
       if (oldest !== undefined) metrics.publishLatency.observe(Math.max(0, Date.now() - Date.parse(oldest)) / 1000);
     },
-    replayed(_ref, count) {
-      metrics.replayed.inc(count);
+    replayed(ref, count) {
+      metrics.replayed.inc(labelOf(ref), count);
     },
-    parked(_ref, code, count) {
-      metrics.parked.inc({ code }, count);
+    parked(ref, code, count) {
+      metrics.parked.inc({ ...labelOf(ref), code }, count);
     },
     failed(ref, code, message, details) {
-      metrics.drainFailures.inc({ code });
+      metrics.drainFailures.inc({ ...labelOf(ref), code });
       logger.error({ tenant: ref.tenant, publisher: publisherId(ref), code, ...details }, message);
+    },
+    ended({ publisher, limited }, { end, recorded }) {
+      metrics.drains.inc({ end });
+      if (end === 'fenced') metrics.fenced.inc();
+      if (limited === true && recorded > 0) metrics.quotaSpent.inc(labelOf(publisher), recorded);
     },
     note(ref, what, details) {
       logger.warn({ tenant: ref.tenant, publisher: publisherId(ref), ...details }, what);
@@ -51,6 +60,30 @@ export function replayObserver(logger: Logger): ReplayObserver {
   return {
     refused(ref, replayId, message) {
       logger.error({ tenant: ref.tenant, publisher: publisherId(ref), replayId, code: 'POSTGRES_REFUSED' }, message);
+    },
+  };
+}
+
+/** Counts what publishers' workflows tell when they write their row. */
+export function publisherObserver(metrics: Metrics): PublisherObserver {
+  return {
+    breakerWent: (_ref, to) => metrics.breakerTransitions.inc({ to }),
+    denied: (ref) => metrics.quotaDenied.inc({ tenant_id: metrics.tenants.of(ref.tenant) }),
+  };
+}
+
+/** Counts what retention deletes; a tenant's setting that is not understood is logged at each run, for it deletes late. */
+export function retentionObserver(metrics: Metrics, logger: Logger): RetentionObserver {
+  return {
+    purged(_tenant, { published, skipped }) {
+      metrics.purged.inc({ status: 'published' }, published);
+      metrics.purged.inc({ status: 'skipped' }, skipped);
+    },
+    badSetting(tenant) {
+      logger.warn(
+        { tenant },
+        'retention in the settings of this tenant is not understood; the default applies. Set it to a text such as "30d".',
+      );
     },
   };
 }

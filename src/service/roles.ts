@@ -14,6 +14,7 @@ import { runDemo, DEMO_TOPICS } from './demo';
 import { startDemoReader } from './demo-reader';
 import { layFoundation } from './foundation';
 import type { Foundation } from './foundation';
+import { prepareTemporal } from './migrate';
 import { provideServers } from './servers';
 import type { Servers } from './servers';
 import { runUntilStopped } from './shutdown';
@@ -33,6 +34,8 @@ export async function runRoles(
   try {
     if (options.migrate && servers.config.database.directUrl !== null) {
       await migrate(servers.config.database.directUrl, 'up');
+      const { address, namespace } = servers.config.temporal;
+      if (address !== null) await prepareTemporal({ address, namespace }, print);
     }
     const { config, adminKeyShown } = withAdminKey(servers, print);
     const foundation = await layFoundation(config, roles.join('+'), roles.includes('worker') ? 'drain' : 'caller');

@@ -11,15 +11,18 @@ import { LingerHub } from '../activities/drain/linger';
 import { SessionCache } from '../activities/drain/session-cache';
 import { publisherRecordActivities } from '../activities/publisher-record';
 import { replayActivities } from '../activities/replay';
+import { retentionActivities } from '../activities/retention';
 import type { Config } from '../config';
 import { temporalNativeConnection } from '../temporal/client';
 import { workflowBundlePath } from '../temporal/workflow-bundle';
 import { openSink } from './sink';
-import { drainObserver, replayObserver, wakeObserver } from './observers';
+import { drainObserver, publisherObserver, replayObserver, retentionObserver, wakeObserver } from './observers';
+import { scheduleRetention } from './retention';
+import { startSweep } from './sweep';
 import type { Foundation } from './foundation';
-import { Sweeper } from '../wake/sweeper';
 import { Waker } from '../wake/waker';
 import { temporalClient } from '../temporal/client';
+import { findSearchAttributes } from '../temporal/search-attributes';
 
 /** A grant that one drain can hardly use up in its time: quotas cut it, not this. */
 const MAX_GRANT = 1_000_000;
@@ -66,9 +69,12 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     publishDeadlineMs: Math.round(config.kafka.transactionTimeoutMs * 0.8),
     stopping: stopping.signal,
   };
-  const observer = wakeObserver(metrics, logger);
+  const { usable, problems } = await findSearchAttributes(target);
+  for (const problem of problems) logger.warn(problem);
+  const client = temporalClient(target);
   const { maxHistoryEvents } = config.temporal;
-  const waker = new Waker(pool, temporalClient(target), config.temporal.taskQueue, observer, { maxHistoryEvents });
+  const wakes = wakeObserver(metrics, logger);
+  const waker = new Waker(pool, client, config.temporal.taskQueue, wakes, { maxHistoryEvents });
   const drain = drainActivity(drainDeps);
   const common = {
     connection,
@@ -94,15 +100,26 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     ...workflows(),
     activities: {
       drain,
-      ...publisherRecordActivities(pool, {
-        maxGrant: MAX_GRANT,
-        drainMaxMs: config.drain.maxMs,
-        lingerMs: config.drain.lingerMs,
-        heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
-        maxHistoryEvents,
-        suspectTaskQueue: suspectTaskQueue(config),
-        breaker: config.breaker,
-        quota: config.quota,
+      ...publisherRecordActivities(
+        pool,
+        {
+          maxGrant: MAX_GRANT,
+          drainMaxMs: config.drain.maxMs,
+          lingerMs: config.drain.lingerMs,
+          heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+          maxHistoryEvents,
+          suspectTaskQueue: suspectTaskQueue(config),
+          breaker: config.breaker,
+          quota: config.quota,
+          searchAttributes: usable,
+        },
+        publisherObserver(metrics),
+      ),
+      ...retentionActivities({
+        pool,
+        keepMs: config.retention.keepMs,
+        stopping: stopping.signal,
+        observer: retentionObserver(metrics, logger),
       }),
       ...replayActivities(pool, (ref) => waker.wake([ref], 'replay'), replayObserver(logger)),
     },
@@ -115,18 +132,13 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     // the default of 10 a take-over took a minute.
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: ACTIVITY_POLLERS },
   });
-  const sweeper = new Sweeper({
-    pool,
-    directUrl: foundation.databaseDirectUrl,
-    intervalMs: config.sweep.intervalMs,
-    wakesPerSecond: config.sweep.wakesPerSecond,
-    waker,
-    report: observer.failed,
-  });
-  sweeper.start();
+  const sweeper = startSweep(config, foundation, waker, wakes);
+  const scheduled = scheduleRetention(client, config, foundation, stopping.signal);
   const running = runTogether([worker, suspects]);
   const ended = running.finally(async () => {
     await sweeper.stop();
+    stopping.abort();
+    await scheduled;
     await sessions.close();
     await sink.close();
     await closeQuietly(connection);

@@ -34,16 +34,6 @@ export const TEMPORAL_DYNAMIC_CONFIG = {
   'system.enableActivityEagerExecution': true,
 } as const satisfies Record<string, boolean | number | string>;
 
-/** Search attributes of the publisher workflows, registered when the dev server starts. */
-export const TEMPORAL_SEARCH_ATTRIBUTES = {
-  OutboxTenant: 'Keyword',
-  OutboxDestination: 'Keyword',
-  BreakerState: 'Keyword',
-  OutboxPaused: 'Bool',
-  OutboxHalted: 'Bool',
-  BacklogClass: 'Keyword',
-} as const satisfies Record<string, 'Keyword' | 'Bool'>;
-
 /** Postgres' server settings. Logical decoding is on because peers in the benchmarks read the log. */
 export const POSTGRES_SETTINGS = {
   wal_level: 'logical',

@@ -1,74 +1,46 @@
 import { Counter, Gauge, Histogram, collectDefaultMetrics } from 'prom-client';
 import type { Registry } from 'prom-client';
+import { METRICS } from './metric-definitions';
+import type { MetricDefinition } from './metric-definitions';
+import { TenantLabels } from './tenant-labels';
 
-/**
- * All metrics of the service in one place. No tenant label: prom-client keeps every label set for ever, and ten thousand
- * tenants would make ten thousand series per metric. The truth per tenant is in Postgres and in the publisher's state.
- */
-export const METRIC_NAMES = {
-  accepted: 'outbox_events_accepted_total',
-  published: 'outbox_events_published_total',
-  replayed: 'outbox_events_replayed_total',
-  parked: 'outbox_events_parked_total',
-  transactions: 'outbox_kafka_tx_total',
-  producerReinits: 'outbox_producer_reinit_total',
-  drainFailures: 'outbox_drain_failures_total',
-  wakes: 'outbox_wakes_total',
-  ingestRequests: 'outbox_ingest_requests_total',
-  publishLatency: 'outbox_publish_latency_seconds',
-  buildInfo: 'outbox_build_info',
-} as const;
+type Definitions = typeof METRICS;
+type MetricOf<D> = D extends { type: infer T; labels: (infer L extends string)[] }
+  ? { counter: Counter<L>; gauge: Gauge<L>; histogram: Histogram<L> }[T & MetricDefinition['type']]
+  : never;
+
+export type Metrics = { readonly [K in keyof Definitions]: MetricOf<Definitions[K]> } & {
+  readonly registry: Registry;
+  /** The label of a tenant in this process' counters. */
+  readonly tenants: TenantLabels;
+};
 
 /** From a lingering drain (milliseconds) to a backlog that had to wait for a healed broker (an hour). */
 const LATENCY_BUCKETS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60, 300, 3_600];
 
-export interface Metrics {
-  readonly registry: Registry;
-  readonly accepted: Counter<'source'>;
-  readonly published: Counter;
-  readonly replayed: Counter;
-  readonly parked: Counter<'code'>;
-  readonly transactions: Counter<'outcome'>;
-  readonly producerReinits: Counter<'reason'>;
-  readonly drainFailures: Counter<'code'>;
-  readonly wakes: Counter<'source' | 'result'>;
-  readonly ingestRequests: Counter<'route' | 'status'>;
-  /** Seconds from acceptance to settlement. */
-  readonly publishLatency: Histogram;
-}
-
-export interface BuildInfo {
+export interface MetricsOptions {
   readonly version: string;
+  /** Most tenants that counters name. */
+  readonly tenants?: number;
 }
 
 /** Registers everything, Node's process metrics included, in a registry of the caller's; once per registry. */
-export function createMetrics(registry: Registry, build: BuildInfo): Metrics {
+export function createMetrics(registry: Registry, options: MetricsOptions): Metrics {
   collectDefaultMetrics({ register: registry });
-  const registers = [registry];
-  new Gauge({
-    name: METRIC_NAMES.buildInfo,
-    help: 'Always 1; the labels name the version that runs.',
-    labelNames: ['version', 'node'],
-    registers,
-  }).set({ version: build.version, node: process.version }, 1);
-  const counter = <L extends string = never>(name: string, help: string, ...labelNames: L[]): Counter<L> =>
-    new Counter({ name, help, labelNames, registers });
-  return {
-    registry,
-    accepted: counter(METRIC_NAMES.accepted, 'Events stored for the first time by this process.', 'source'),
-    published: counter(METRIC_NAMES.published, 'Events settled as published by this process.'),
-    replayed: counter(METRIC_NAMES.replayed, 'Copies that replays published, beside the events themselves.'),
-    parked: counter(METRIC_NAMES.parked, 'Events parked after a permanent failure.', 'code'),
-    transactions: counter(METRIC_NAMES.transactions, 'Kafka transactions by outcome.', 'outcome'),
-    producerReinits: counter(METRIC_NAMES.producerReinits, 'Producers thrown away and made anew.', 'reason'),
-    drainFailures: counter(METRIC_NAMES.drainFailures, 'Drains that ended with a failure.', 'code'),
-    wakes: counter(METRIC_NAMES.wakes, 'Wakes of publishers by who asked and what came of it.', 'source', 'result'),
-    ingestRequests: counter(METRIC_NAMES.ingestRequests, 'Requests to the ingest API.', 'route', 'status'),
-    publishLatency: new Histogram({
-      name: METRIC_NAMES.publishLatency,
-      help: 'Seconds from the acceptance of an event to its settlement.',
-      buckets: LATENCY_BUCKETS,
-      registers,
-    }),
-  };
+  const metrics = Object.fromEntries(
+    Object.entries<MetricDefinition>(METRICS).map(([key, definition]) => [key, create(registry, definition)]),
+  ) as unknown as Metrics;
+  metrics.buildInfo.set({ version: options.version, node: process.version }, 1);
+  return { ...metrics, registry, tenants: new TenantLabels(options.tenants ?? 50) };
+}
+
+function create(registry: Registry, definition: MetricDefinition): Counter | Gauge | Histogram {
+  const { type, name, help, labels, owner } = definition;
+  const settings = { name, help, labelNames: [...labels], registers: [registry] };
+  if (type === 'counter') return new Counter(settings);
+  if (type === 'histogram') return new Histogram({ ...settings, buckets: LATENCY_BUCKETS });
+  const gauge = new Gauge(settings);
+  // It starts at 0, which in a process that does not count would be a lie.
+  if (owner === 'sweeper' && labels.length === 0) gauge.remove();
+  return gauge;
 }

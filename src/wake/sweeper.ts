@@ -18,6 +18,8 @@ export interface SweeperOptions {
   readonly waker: Waker;
   /** One line for the log and counters. */
   readonly report: (source: WakeSource, message: string) => void;
+  /** What else one process of all does: runs while this one leads, until the signal is aborted. Never rejects. */
+  readonly whileLeading?: (leading: AbortSignal) => Promise<void>;
 }
 
 /** How often the others look if the leader is gone, ms: with the sweep's own interval the bound of a lost wake. */
@@ -63,9 +65,9 @@ export class Sweeper {
   /** Sweeps until this process stops or the lock is lost; rejects when a sweep fails, for then the lock may be gone too. */
   private async lead(lost: Promise<never>): Promise<void> {
     const { options } = this;
-    let leading = true;
+    const over = new AbortController();
     lost.catch((error: unknown) => {
-      leading = false;
+      over.abort();
       options.report('sweep', errorMessage(error));
     });
     const wakes = new WakeCoalescer((refs) => options.waker.wake(refs, 'notify'));
@@ -73,13 +75,16 @@ export class Sweeper {
       onWake: (ref) => wakes.request([ref]),
       onError: (error) => options.report('notify', error.message),
     });
+    const besides = options.whileLeading?.(over.signal);
     try {
-      while (leading && !this.stopping.signal.aborted) {
+      while (!over.signal.aborted && !this.stopping.signal.aborted) {
         const scanMs = await this.sweepOnce();
         // A slow scan (many thousand publishers with backlog) must not become the database's main load.
         await this.pause(Math.max(options.intervalMs, scanMs * 5));
       }
     } finally {
+      over.abort();
+      await besides;
       await listener.close();
       await wakes.idle();
     }

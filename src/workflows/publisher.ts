@@ -22,8 +22,10 @@ import type { Decision, PublisherState } from '../domain/publisher-state';
 import { advance, decide, defaultConfig, initialState, upgraded } from '../domain/publisher-state';
 import { storedReplay } from '../domain/replay-commands';
 import { restore, withDefaults } from '../domain/publisher-commands';
+import { BreakerNotices } from './breaker-notices';
 import { describeState } from './current-details';
 import { carryOutEarly, registerHandlers } from './handlers';
+import { ShownAttributes } from './search-attributes';
 
 const local = proxyLocalActivities<PublisherActivities>({
   startToCloseTimeout: '10s',
@@ -47,16 +49,25 @@ export async function publisher(input: PublisherInput): Promise<void> {
   // State and handlers first, before any await: buffered signals run as soon as their handlers exist.
   const now = Date.now();
   const start = input.state === undefined ? initialState(ref, defaultConfig(), now) : upgraded(input.state, now);
-  const box: Box = { state: start, changed: true, remembered: '', early: input.state === undefined ? [] : null };
+  const box: Box = {
+    state: start,
+    changed: true,
+    remembered: '',
+    early: input.state === undefined ? [] : null,
+    notices: new BreakerNotices(start.breaker.state),
+  };
   registerHandlers(box);
 
   const { settings, saved } = await local.loadPublisher(ref);
   if (input.state === undefined) box.state = restore(box.state, saved);
   box.state = withDefaults(box.state, defaultConfig(settings.breaker, settings.quota));
+  box.notices = new BreakerNotices(box.state.breaker.state);
   carryOutEarly(box);
   const { paused, halted, limits, breaker = null } = saved;
   box.remembered = JSON.stringify({ paused, halted, limits, breaker });
 
+  const attributes = new ShownAttributes(settings.searchAttributes ?? []);
+  let outlasted = false;
   for (;;) {
     if (mustContinue(settings)) {
       await condition(allHandlersFinished);
@@ -72,7 +83,8 @@ export async function publisher(input: PublisherInput): Promise<void> {
     }
     const decision = decide(box.state, Date.now(), settings.maxGrant);
     setCurrentDetails(describeState(box.state, decision));
-    if (decision.kind === 'drain') await drainOnce(box, ref, decision, settings);
+    attributes.show(box.state, decision, outlasted, Date.now());
+    if (decision.kind === 'drain') outlasted = await drainOnce(box, ref, decision, settings);
     else await waitForChange(box, ref, decision, settings);
   }
 }
@@ -85,12 +97,15 @@ interface Box {
   remembered: string;
   /** Orders that came before the publisher's row was read; null from then on. */
   early: (() => void)[] | null;
+  /** Changes of the breaker that nobody has counted yet. */
+  notices: BreakerNotices;
 }
 
 async function remember(box: Box, ref: PublisherInput['publisher']): Promise<void> {
   const kept = keptPart(box.state);
-  if (JSON.stringify(kept) === box.remembered) return;
-  await local.savePublisher(ref, { why: null, until: null, ...kept });
+  box.notices.look(box.state.breaker);
+  if (JSON.stringify(kept) === box.remembered && !box.notices.any) return;
+  await local.savePublisher(ref, { why: null, until: null, ...kept, breakerTo: box.notices.take() });
   box.remembered = JSON.stringify(kept);
 }
 
@@ -99,13 +114,15 @@ function mustContinue(settings: PublisherSettings): boolean {
   return info.continueAsNewSuggested || info.historyLength >= settings.maxHistoryEvents;
 }
 
+/** True if the backlog outlasted the drain: its time or its grant was over first. */
 async function drainOnce(
   box: Box,
   ref: PublisherInput['publisher'],
   decision: Extract<Decision, { kind: 'drain' }>,
   settings: PublisherSettings,
-): Promise<void> {
+): Promise<boolean> {
   box.state = drainStarted(box.state, decision.probe, Date.now());
+  box.notices.look(box.state.breaker);
   const cautious = decision.probe || box.state.breaker.failures > 0;
   const { drain } = proxyActivities<PublisherActivities>({
     // A dead destination makes each of its drains wait for time-outs: those wait in a queue with few slots of its own.
@@ -131,10 +148,12 @@ async function drainOnce(
     weight: box.state.config.weight,
     onPoison: box.state.config.onPoison,
     maxAttempts: box.state.config.maxAttempts,
+    limited: box.state.config.quota.ratePerSecond !== null || (box.state.config.quota.bytesPerSecond ?? null) !== null,
   });
   const outcome = await besidesRemembering(box, ref, drained);
   box.state = drainEnded(box.state, outcome, decision, Date.now(), Math.random());
   reportFailure(ref, outcome);
+  return outcome.published > 0 && (outcome.end === 'time' || outcome.end === 'granted');
 }
 
 /**
@@ -179,7 +198,8 @@ async function waitForChange(
   const waitMs = Math.min(decision.until === null ? LEASE_MS * 0.8 : decision.until - now, MAX_WAIT_MS);
   const until = decision.until ?? now + LEASE_MS;
   const kept = keptPart(box.state);
-  await local.savePublisher(ref, { why: decision.why, until, ...kept });
+  const counted = { breakerTo: box.notices.take(), denied: decision.quota === true };
+  await local.savePublisher(ref, { why: decision.why, until, ...kept, ...counted });
   box.remembered = JSON.stringify(kept);
   await condition(woken, Math.max(1, waitMs), { summary: decision.why });
 }

@@ -67,6 +67,7 @@ export async function createDrainRig(...tenants: string[]): Promise<DrainRig> {
           replayed: () => undefined,
           parked: () => undefined,
           failed: (_ref, code, message) => void notes.push(`${code}: ${message}`),
+          ended: () => undefined,
           note: (_ref, what) => void notes.push(what),
         },
         worker: name,

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { DrainRequest } from '../../domain/drain';
+import type { DrainOutcome, DrainRequest } from '../../domain/drain';
 import type { PublisherRef } from '../../domain/publisher';
 import type { Sink } from '../../sinks/sink';
 import type { LingerHub } from './linger';
@@ -12,6 +12,8 @@ export interface DrainObserver {
   replayed(ref: PublisherRef, count: number): void;
   parked(ref: PublisherRef, code: string, count: number): void;
   failed(ref: PublisherRef, code: string, message: string, details: Readonly<Record<string, unknown>>): void;
+  /** Told once per drain, after everything else. */
+  ended(request: DrainRequest, outcome: DrainOutcome): void;
   note(ref: PublisherRef, what: string, details: Readonly<Record<string, unknown>>): void;
 }
 

@@ -45,7 +45,7 @@ export async function runDrain(deps: DrainDeps, call: DrainCall, firstAttempt: b
   const { failure, end } = ended;
   const published = firstAttempt ? progress.published : await publishedInAll(deps, request, progress);
   if (failure !== null && end !== 'halted') deps.observer.failed(hold.ref, failure.code, failure.message, {});
-  return {
+  const outcome: DrainOutcome = {
     ...progress.totals(),
     published,
     parked: progress.parked,
@@ -55,6 +55,8 @@ export async function runDrain(deps: DrainDeps, call: DrainCall, firstAttempt: b
     blockedTopics: [...progress.blocked.keys()],
     worker: deps.worker,
   };
+  deps.observer.ended(request, outcome);
+  return outcome;
 }
 
 /** With what earlier attempts of this grant published, whose results were lost. */

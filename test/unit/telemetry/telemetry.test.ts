@@ -2,7 +2,8 @@ import { Writable } from 'node:stream';
 import { Registry } from 'prom-client';
 import { createHealth } from '../../../src/telemetry/health';
 import { createLogger } from '../../../src/telemetry/logger';
-import { METRIC_NAMES, createMetrics } from '../../../src/telemetry/metrics';
+import { METRICS } from '../../../src/telemetry/metric-definitions';
+import { createMetrics } from '../../../src/telemetry/metrics';
 import { startProbeServer } from '../../../src/telemetry/probes';
 
 describe('logger', () => {
@@ -32,7 +33,7 @@ describe('metrics', () => {
     const registry = new Registry();
     createMetrics(registry, { version: '1.2.3' });
     const names = (await registry.getMetricsAsJSON()).map((metric) => metric.name);
-    expect(names).toEqual(expect.arrayContaining(Object.values(METRIC_NAMES)));
+    expect(names).toEqual(expect.arrayContaining(Object.values(METRICS).map((metric) => metric.name)));
     expect(await registry.metrics()).toContain('outbox_build_info{version="1.2.3"');
   });
 });

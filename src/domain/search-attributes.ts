@@ -1,0 +1,69 @@
+import type { Decision, PublisherState } from './publisher-state';
+
+/**
+ * What an operator filters publishers by in the Web UI. Three of each kind is what Temporal's SQL visibility still has room for
+ * beside other applications' attributes: it holds 3 of type Bool and 10 of type Keyword per namespace.
+ */
+export const SEARCH_ATTRIBUTES = {
+  Tenant: 'KEYWORD',
+  Destination: 'KEYWORD',
+  BreakerState: 'KEYWORD',
+  Paused: 'BOOL',
+  Halted: 'BOOL',
+  BacklogClass: 'KEYWORD',
+} as const;
+
+export type SearchAttributeName = keyof typeof SEARCH_ATTRIBUTES;
+export const SEARCH_ATTRIBUTE_NAMES = Object.keys(SEARCH_ATTRIBUTES) as SearchAttributeName[];
+
+/**
+ * none      nothing is known to be pending: asleep, or at work on less than one drain
+ * draining  the backlog outlasted a drain: more than it could send in its time or grant
+ * waiting   something is or may be pending that must not go now: throttled, paused, open or halted
+ */
+export type BacklogClass = 'none' | 'draining' | 'waiting';
+
+export type SearchAttributeValues = Readonly<Record<SearchAttributeName, string | boolean>>;
+
+/** `outlasted`: the last drain ended before its backlog did. */
+export function searchAttributesOf(
+  state: PublisherState,
+  decision: Decision,
+  outlasted: boolean,
+): SearchAttributeValues {
+  return {
+    Tenant: state.tenant,
+    Destination: state.destination,
+    BreakerState: state.breaker.state,
+    Paused: state.paused !== null,
+    Halted: state.halted !== null,
+    BacklogClass: backlogClass(state, decision, outlasted),
+  };
+}
+
+function backlogClass(state: PublisherState, decision: Decision, outlasted: boolean): BacklogClass {
+  if (decision.kind === 'drain') return outlasted ? 'draining' : 'none';
+  if (decision.why === 'sleeping') return 'none';
+  return decision.why === 'halted' || state.drain.woken || state.drain.doubt ? 'waiting' : 'none';
+}
+
+/** A class that changes with every drain would cost a history event and a visibility write each. */
+const CLASS_REST_MS = 30_000;
+
+/**
+ * What to upsert: the usable attributes whose value changed, or nothing. A change of the backlog's class alone waits until the
+ * last one is 30 s old, so that it costs at most two events in that time. It does not wait when nothing else would bring it
+ * up to date: when the backlog is gone, or the publisher is about to wait for long.
+ */
+export function changedAttributes(
+  usable: readonly SearchAttributeName[],
+  shown: (name: SearchAttributeName) => unknown,
+  wanted: SearchAttributeValues,
+  clock: { readonly now: number; readonly classChangedAt: number; readonly until: number | null },
+): SearchAttributeName[] {
+  const changed = usable.filter((name) => shown(name) !== wanted[name]);
+  if (changed.length !== 1 || changed[0] !== 'BacklogClass' || wanted.BacklogClass === 'none') return changed;
+  const rested = clock.now - clock.classChangedAt >= CLASS_REST_MS;
+  const long = wanted.BacklogClass === 'waiting' && (clock.until === null || clock.until - clock.now >= CLASS_REST_MS);
+  return rested || long ? changed : [];
+}
