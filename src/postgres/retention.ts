@@ -29,7 +29,7 @@ export interface ExpiredEvents {
 }
 
 /** When an event reached its status. */
-const ENDED = `case e.status when 'published' then e.published_at else greatest(e.created_at, e.failed_at) end`;
+const ENDED = `case e.status when 'published' then e.published_at else greatest(e.created_at, e.failed_at, e.skipped_at) end`;
 const EXPIRED = `e.status in ('published', 'skipped') and ${ENDED} < clock_timestamp() - $2::float8 * interval '1 ms'`;
 
 /**

@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import { errorMessage } from '../domain/errors';
 import { countPublishers, existingTenants, readBacklog } from '../postgres/backlog';
 import type { BacklogGroup } from '../postgres/backlog';
+import { ASIDE_LANE } from '../postgres/hold-key';
 import type { BacklogGauges, BacklogSnapshot, BacklogState, TenantBacklog } from '../telemetry/backlog-gauges';
 import type { Logger } from '../telemetry/logger';
 
@@ -16,9 +17,6 @@ export interface CollectorOptions {
 
 /** Counting takes at most a twentieth of the time, however long one count takes. */
 const SHARE = 20;
-
-/** Lane of the events that wait behind a parked event of their key. */
-const ASIDE_LANE = 2;
 
 /** Counts the backlog for as long as this process leads the sweep; a failed count is logged and keeps the last numbers. */
 export async function collectBacklog(options: CollectorOptions, leading: AbortSignal): Promise<void> {

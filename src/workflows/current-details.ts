@@ -1,41 +1,79 @@
-import type { Decision, PublisherState } from '../domain/publisher-state';
+import type { Decision, PublisherState, WaitReason } from '../domain/publisher-state';
+
+/** What ends each wait: the question of whoever opens the page at night. */
+const ENDS: Readonly<Record<WaitReason, string>> = {
+  sleeping: 'The next event wakes it.',
+  throttled: 'Goes on by itself.',
+  open: 'Probes with one event by itself; `resetBreaker` tries at once.',
+  paused: '`resume` ends it.',
+  halted: 'Postgres and Kafka contradict each other. Nothing is sent until an operator decides: `unhalt`.',
+};
+
+/**
+ * A short markdown page for the Web UI: what an operator wants to know at one glance. Leaves no history events. Lists only: not
+ * every version of the UI draws tables.
+ */
+export function describeState(state: PublisherState, decision: Decision): string {
+  const { counters, breaker, drain } = state;
+  const lines = [
+    `**Breaker** ${breaker.state}${breaker.failures === 0 ? '' : `, ${breaker.failures} failures in a row`}`,
+    ...quotaLines(state),
+    `**So far** ${counters.published} published in ${counters.batches} batches, ${counters.parked} parked, ${counters.drains} drains, ${counters.failures} failures`,
+  ];
+  if (breaker.state !== 'closed') {
+    lines.push(`**Why open** ${plain(breaker.reason)}; next probe ${at(breaker.nextProbeAt)}`);
+  }
+  for (const { from, to, at: when, why } of breaker.transitions.slice(-3)) {
+    lines.push(`${at(when)} breaker ${from} → ${to}: ${plain(why)}`);
+  }
+  if (state.paused !== null) {
+    lines.push(`**Paused** by ${plain(state.paused.by)}: ${plain(state.paused.why)} (until ${at(state.paused.until)})`);
+  }
+  if (drain.allPaused) lines.push('**Everything is paused**, or was when it last tried; the sweep wakes it afterwards');
+  if (state.halted !== null) lines.push(`**Halted** since ${at(state.halted.since)}: ${plain(state.halted.why)}`);
+  if (drain.blockedTopics.length > 0) {
+    lines.push(`**Blocked topics** ${drain.blockedTopics.map(plain).join(', ')}: their events wait, others go`);
+  }
+  if (drain.lastFailure !== null) {
+    const { at: when, code, message } = drain.lastFailure;
+    lines.push(`**Last failure** ${at(when)} \`${code}\`: ${plain(message)}`);
+  }
+  if (counters.refusedCommands > 0) lines.push(`**Refused signals** ${counters.refusedCommands} (bad arguments)`);
+  const shard = state.shard === 0 ? '' : ` (shard ${state.shard})`;
+  return [
+    `### ${plain(state.tenant)} → ${plain(state.destination)}${shard}`,
+    '',
+    headline(decision),
+    '',
+    ...lines.map((line) => `- ${line}`),
+  ].join('\n');
+}
 
 function quotaLines({ quota, usage }: PublisherState): string[] {
-  const events = quota.ratePerSecond === null ? 'none' : `${quota.ratePerSecond}/s, burst ${quota.burst}`;
+  const events = quota.ratePerSecond === null ? 'none' : `${quota.ratePerSecond} events/s, burst ${quota.burst}`;
   const bytes = quota.bytesPerSecond === null ? '' : `; ${quota.bytesPerSecond} bytes/s, burst ${quota.byteBurst}`;
-  const since =
-    usage.throttledSince === null ? '' : ` (more to send since ${new Date(usage.throttledSince).toISOString()})`;
+  const since = usage.throttledSince === null ? '' : `, more to send since ${at(usage.throttledSince)}`;
+  const waits = usage.denials === 0 ? '' : `; had to wait ${usage.denials} times${since}`;
   return [
-    `Quota: ${events}${bytes}`,
-    `Used: ${usage.lastEvents} events in the last full minute, ${usage.events} in this one; had to wait ${usage.denials} times${since}`,
+    `**Quota** ${events}${bytes}`,
+    `**Used** ${usage.lastEvents} events in the last full minute, ${usage.events} in this one${waits}`,
   ];
 }
 
-/** A short markdown page for the Web UI: what an operator wants to know at one glance. Leaves no history events. */
-export function describeState(state: PublisherState, decision: Decision): string {
-  const { counters, breaker, drain } = state;
-  const at = (ms: number | null): string => {
-    if (ms === null) return 'until an operator acts';
-    return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
-  };
-  const lines = [
-    `**${state.tenant}** → ${state.destination}${state.shard === 0 ? '' : ` (shard ${state.shard})`}`,
-    decision.kind === 'drain'
-      ? `Now: draining, grant ${decision.events}${decision.probe ? ' (probe)' : ''}`
-      : `Now: ${decision.why}${decision.until === null ? '' : ` until ${at(decision.until)}`}`,
-    `Published ${counters.published}, parked ${counters.parked}, drains ${counters.drains}, failures ${counters.failures}`,
-    `Breaker: ${breaker.state}, ${breaker.failures} failures in a row`,
-    ...quotaLines(state),
-  ];
-  if (breaker.state !== 'closed')
-    lines.push(`Breaker's reason: ${breaker.reason}; next probe ${at(breaker.nextProbeAt)}`);
-  if (state.paused !== null)
-    lines.push(`Paused by ${state.paused.by}: ${state.paused.why} (${at(state.paused.until)})`);
-  if (drain.allPaused) lines.push('Everything was paused when it last tried: the sweep wakes it afterwards');
-  if (state.halted !== null) lines.push(`**Halted**: ${state.halted.why}`);
-  if (drain.blockedTopics.length > 0) lines.push(`Blocked topics: ${drain.blockedTopics.join(', ')}`);
-  if (drain.lastFailure !== null) {
-    lines.push(`Last failure ${at(drain.lastFailure.at)}: ${drain.lastFailure.code}: ${drain.lastFailure.message}`);
+function headline(decision: Decision): string {
+  if (decision.kind === 'drain') {
+    return `**Draining** up to ${decision.events} events${decision.probe ? ': a probe of the open breaker' : ''}.`;
   }
-  return lines.map((line) => `- ${line}`).join('\n');
+  const until = decision.until === null ? '' : ` until ${at(decision.until)}`;
+  return `**${decision.why[0]?.toUpperCase()}${decision.why.slice(1)}**${until}. ${ENDS[decision.why]}`;
+}
+
+function at(ms: number | null): string {
+  if (ms === null) return 'an operator acts';
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
+}
+
+/** Texts of operators and brokers on one line, as text: a list item must not become a heading or a link. */
+function plain(text: string | null): string {
+  return (text ?? '').replace(/\s+/g, ' ').replace(/[\\`*_[\]<>#|]/g, '\\$&');
 }

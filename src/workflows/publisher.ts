@@ -138,7 +138,8 @@ async function drainOnce(
   });
   const drained = drain({
     publisher: ref,
-    grantId: `${workflowInfo().firstExecutionRunId}/${box.state.drain.grants}`,
+    // Not the first run of the chain: a reset workflow counts its grants anew, and would find an old one's batches under its own.
+    grantId: `${workflowInfo().runId}/${box.state.drain.grants}`,
     events: decision.events,
     bytes: decision.bytes,
     maxMs: settings.drainMaxMs,

@@ -67,10 +67,9 @@ export async function recordPublisherHistories(recorder: Recorder): Promise<void
   await recorder.save('publisher-halted', halted.id);
 
   await reset.publishMore(1);
-  await reset.handle.executeUpdate('pause', { args: [{ by: 'recorder', why: 'before the reset' }] });
+  await reset.handle.executeUpdate('configure', { args: [{ by: 'recorder', weight: 2 }] });
   await reset.handle.signal('resume', { by: 'recorder' });
   await reset.publishMore(1);
-  await reset.asleep();
   await reset.resetToFirstTask();
   await reset.publishMore(1);
   await reset.asleep();

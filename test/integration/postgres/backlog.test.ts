@@ -52,6 +52,7 @@ it('shows the backlog and the breaker of each tenant, and what waits for what', 
   await setState('t2', `state = 'open'`);
   await setState('t3', `state = 'paused'`);
   await setState('t4', `state = 'throttled'`);
+  await database.pool.query(`update outbox.events set lane = 2 where tenant_id = 't1' and dedupe_key = 'd3'`);
   const { collect, read } = collector();
   await collect();
   const shown = await read();
@@ -62,7 +63,14 @@ it('shows the backlog and the breaker of each tenant, and what waits for what', 
   expect(shown.get('memory_circuit_state{tenant_id="t1"}')).toBe(0);
   expect(shown.get('outbox_breakers_open')).toBe(1);
   expect(shown.get('outbox_publishers{state="sleeping"}')).toBe(2);
-  for (const [state, pending] of Object.entries({ pending: 2_348, open: 3, paused: 3, throttled: 3, halted: 0 })) {
+  for (const [state, pending] of Object.entries({
+    pending: 2_347,
+    held: 1,
+    open: 3,
+    paused: 3,
+    throttled: 3,
+    halted: 0,
+  })) {
     expect(shown.get(`outbox_pending_events{state="${state}"}`)).toBe(pending);
   }
   expect(shown.get('outbox_oldest_pending_age_seconds{state="open"}')).toBeGreaterThanOrEqual(3_600);

@@ -62,7 +62,8 @@ async function record(limit: number) {
 async function age(ms: number, ids?: readonly string[]): Promise<void> {
   const past = `- $2::float8 * interval '1 ms'`;
   await database.pool.query(
-    `update outbox.events set created_at = created_at ${past}, published_at = published_at ${past}, failed_at = failed_at ${past}
+    `update outbox.events set created_at = created_at ${past}, published_at = published_at ${past}, failed_at = failed_at ${past},
+       skipped_at = skipped_at ${past}
      where tenant_id = $1 and ($3::bigint[] is null or event_id = any ($3))`,
     [tenant, ms, ids ?? null],
   );
@@ -75,7 +76,8 @@ async function age(ms: number, ids?: readonly string[]): Promise<void> {
 
 const setStatus = (id: string | undefined, status: string) =>
   database.pool.query(
-    'update outbox.events set status = $3, failed_at = clock_timestamp() where tenant_id = $1 and event_id = $2',
+    `update outbox.events set status = $3::text, failed_at = clock_timestamp(),
+       skipped_at = case when $3::text = 'skipped' then clock_timestamp() end where tenant_id = $1 and event_id = $2`,
     [tenant, id, status],
   );
 
