@@ -4,7 +4,7 @@ import type { Pool } from 'pg';
 import type { PurgeCounts, PurgeRequest, PurgeStep, RetentionActivities } from '../domain/retention';
 import { parseRetention } from '../domain/retention';
 import type { RetainedTenant } from '../postgres/retention';
-import { expiredEvents, purgeBatches, purgeEvents, retainedTenants } from '../postgres/retention';
+import { expiredEvents, purgeBatches, purgeCopies, purgeEvents, retainedTenants } from '../postgres/retention';
 
 export interface RetentionDeps {
   readonly pool: Pool;
@@ -101,6 +101,12 @@ class Step {
       this.call.alive();
       this.count(tenant, { published: 0, skipped: 0, batches });
       if (batches === CHUNK && this.over()) return false;
+    }
+    for (let from: string | null = '0'; from !== null;) {
+      const copy: string = from;
+      from = await rested(() => purgeCopies(pool, tenant, keepMs, copy, CHUNK));
+      this.call.alive();
+      if (this.call.stopped()) return false;
     }
     this.after = tenant;
     this.event = '0';

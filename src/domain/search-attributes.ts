@@ -17,7 +17,7 @@ export type SearchAttributeName = keyof typeof SEARCH_ATTRIBUTES;
 export const SEARCH_ATTRIBUTE_NAMES = Object.keys(SEARCH_ATTRIBUTES) as SearchAttributeName[];
 
 /**
- * none      nothing is known to be pending: asleep, or at work on less than one drain
+ * none      asleep, or at work since it was asleep, on what one drain can send
  * draining  the backlog outlasted a drain: more than it could send in its time or grant
  * waiting   something is or may be pending that must not go now: throttled, paused, open or halted
  */
@@ -25,11 +25,12 @@ export type BacklogClass = 'none' | 'draining' | 'waiting';
 
 export type SearchAttributeValues = Readonly<Record<SearchAttributeName, string | boolean>>;
 
-/** `outlasted`: the last drain ended before its backlog did. */
+/** `outlasted`: the last drain ended before its backlog did. `shown`: the class that is shown now. */
 export function searchAttributesOf(
   state: PublisherState,
   decision: Decision,
   outlasted: boolean,
+  shown: BacklogClass = 'none',
 ): SearchAttributeValues {
   return {
     Tenant: state.tenant,
@@ -37,12 +38,18 @@ export function searchAttributesOf(
     BreakerState: state.breaker.state,
     Paused: state.paused !== null,
     Halted: state.halted !== null,
-    BacklogClass: backlogClass(state, decision, outlasted),
+    BacklogClass: backlogClass(state, decision, outlasted, shown),
   };
 }
 
-function backlogClass(state: PublisherState, decision: Decision, outlasted: boolean): BacklogClass {
-  if (decision.kind === 'drain') return outlasted ? 'draining' : 'none';
+function backlogClass(
+  state: PublisherState,
+  decision: Decision,
+  outlasted: boolean,
+  shown: BacklogClass,
+): BacklogClass {
+  // A drain that starts says nothing of the backlog: what a probe finds is known only after it.
+  if (decision.kind === 'drain') return outlasted ? 'draining' : shown;
   if (decision.why === 'sleeping') return 'none';
   return decision.why === 'halted' || state.drain.woken || state.drain.doubt ? 'waiting' : 'none';
 }

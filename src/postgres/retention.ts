@@ -56,8 +56,8 @@ export async function expiredEvents(
 }
 
 /**
- * Deletes those of these events that still are past their time and belong to no unsettled batch, and counts them, in one
- * transaction. It holds the publishers' rows: a drain that records and a replay that starts wait for it, and what they did
+ * Deletes those of these events that still are past their time and belong to no unsettled batch and no replay that is not over,
+ * and counts them, in one transaction. It holds the publishers' rows: a drain that records and a replay that starts wait for it, and what they did
  * before is seen by the delete, whose snapshot is younger than the locks.
  */
 export async function purgeEvents(
@@ -79,6 +79,9 @@ export async function purgeEvents(
          where e.tenant_id = $1 and e.event_id = any ($3::bigint[]) and ${EXPIRED}
            and e.event_id not in (
              select unnest(b.event_ids) from outbox.batches b where b.tenant_id = $1 and b.settled_at is null)
+           and not exists (
+             select from outbox.replays r
+             where r.tenant_id = $1 and r.state in ('running', 'paused') and e.event_id <= r.last_event_id)
          returning e.status
        ), counted as (
          select count(*) filter (where status = 'published') as published, count(*) filter (where status = 'skipped') as skipped
@@ -111,6 +114,37 @@ export async function purgeBatches(db: Db, tenant: string, keepMs: number, limit
     [tenant, keepMs, limit],
   );
   return rows[0]?.batches ?? 0;
+}
+
+/**
+ * Deletes copies that replays made which ended long ago, of the next `limit` copies after `after`; answers where the next look
+ * starts, null = at the end. The replay's own row stays: it keeps the replay's id from having a second effect.
+ */
+export async function purgeCopies(
+  db: Db,
+  tenant: string,
+  keepMs: number,
+  after: string,
+  limit: number,
+): Promise<string | null> {
+  const rows = await query<{ next: string | null }>(
+    db,
+    `with looked as (
+       select c.copy_id, c.event_id, c.replay_id from outbox.replay_events c
+       where c.tenant_id = $1 and c.copy_id > $3 order by c.copy_id limit $4
+     ), gone as (
+       delete from outbox.replay_events c using looked l, outbox.replays r
+       where c.tenant_id = $1 and c.event_id = l.event_id and c.replay_id = l.replay_id
+         and r.tenant_id = $1 and r.replay_id = l.replay_id and r.state in ('cancelled', 'done')
+         and r.ended_at < clock_timestamp() - $2::float8 * interval '1 ms'
+         and c.copy_id not in (
+           select unnest(b.copy_ids) from outbox.batches b
+           where b.tenant_id = $1 and b.settled_at is null and b.copy_ids is not null)
+     )
+     select case when count(*) = $4 then max(copy_id)::text end as next from looked`,
+    [tenant, keepMs, after, limit],
+  );
+  return rows[0]?.next ?? null;
 }
 
 const NOTHING: PurgeCounts = { published: 0, skipped: 0, batches: 0 };

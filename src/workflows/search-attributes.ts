@@ -2,7 +2,7 @@ import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common/lib/search-attributes';
 import type { SearchAttributeUpdatePair } from '@temporalio/common/lib/search-attributes';
 import type { Decision, PublisherState } from '../domain/publisher-state';
-import type { SearchAttributeName } from '../domain/search-attributes';
+import type { BacklogClass, SearchAttributeName } from '../domain/search-attributes';
 import { SEARCH_ATTRIBUTES, changedAttributes, searchAttributesOf } from '../domain/search-attributes';
 
 /**
@@ -17,7 +17,8 @@ export class ShownAttributes {
   show(state: PublisherState, decision: Decision, outlasted: boolean, now: number): void {
     if (this.usable.length === 0) return;
     const shown = workflowInfo().typedSearchAttributes;
-    const wanted = searchAttributesOf(state, decision, outlasted);
+    const shownClass = shown.get(keyOf('BacklogClass')) as BacklogClass | undefined;
+    const wanted = searchAttributesOf(state, decision, outlasted, shownClass);
     const until = decision.kind === 'wait' ? decision.until : now;
     const clock = { now, classChangedAt: this.classChangedAt, until };
     const changed = changedAttributes(this.usable, (name) => shown.get(keyOf(name)), wanted, clock);

@@ -1,5 +1,4 @@
-import { createTopics } from '../support/fault-run';
-import type { PublisherState } from '../../src/domain/publisher-state';
+import { Publisher } from './publisher';
 import type { Recorder } from './recorder';
 
 /** One tenant for each thing that can happen to a publisher. */
@@ -74,89 +73,4 @@ export async function recordPublisherHistories(recorder: Recorder): Promise<void
   await reset.publishMore(1);
   await reset.asleep();
   await recorder.save('publisher-reset', reset.id);
-}
-
-class Publisher {
-  readonly id: string;
-  private enqueued = 0;
-
-  constructor(
-    private readonly recorder: Recorder,
-    private readonly tenant: string,
-  ) {
-    this.id = `publisher:${tenant}`;
-  }
-
-  get handle(): ReturnType<Recorder['client']['workflow']['getHandle']> {
-    return this.recorder.client.workflow.getHandle(this.id);
-  }
-
-  async createTopic(): Promise<void> {
-    await createTopics(this.recorder.rig.direct.kafkaBrokers, [`${this.tenant}-topic`]);
-  }
-
-  async enqueue(events: number): Promise<void> {
-    for (let i = 0; i < events; i += 1) {
-      await this.recorder.rig.installation.query(
-        `select outbox.enqueue(tenant => $1, topic => $2, type => 't', payload => '{}'::jsonb)`,
-        [this.tenant, `${this.tenant}-topic`],
-      );
-    }
-    this.enqueued += events;
-  }
-
-  /** A wake and a drain of its own for these events. */
-  async publishMore(events: number): Promise<void> {
-    await this.enqueue(events);
-    await this.published(this.enqueued);
-    await this.asleep();
-  }
-
-  async published(events: number): Promise<void> {
-    await this.recorder.until(`${events} events of ${this.tenant} published`, async () => {
-      const [row] = await this.recorder.rig.installation.query<{ n: number }>(
-        `select count(*)::int as n from outbox.events where tenant_id = $1 and status = 'published'`,
-        [this.tenant],
-      );
-      return row?.n === events;
-    });
-  }
-
-  async becomes(what: string, good: (state: PublisherState) => boolean): Promise<void> {
-    await this.recorder.until(`${this.tenant} ${what}`, async () =>
-      good(await this.handle.query<PublisherState>('state')),
-    );
-  }
-
-  /** The row sleeps, and the workflow has taken the drain's outcome in. */
-  async asleep(): Promise<void> {
-    await this.becomes('asleep', (state) => !state.drain.woken && !state.drain.doubt);
-    await this.recorder.until(`${this.tenant} asleep`, async () => {
-      const [row] = await this.recorder.rig.installation.query<{ state: string }>(
-        'select state from outbox.publishers where tenant_id = $1',
-        [this.tenant],
-      );
-      return row?.state === 'sleeping';
-    });
-  }
-
-  async row(set: string): Promise<void> {
-    await this.recorder.rig.installation.query(`update outbox.publishers set ${set} where tenant_id = $1`, [
-      this.tenant,
-    ]);
-  }
-
-  /** As `temporal workflow reset --type FirstWorkflowTask`: the signals and updates of the old run are applied again. */
-  async resetToFirstTask(): Promise<void> {
-    const { runId } = await this.handle.describe();
-    const { events } = await this.handle.fetchHistory();
-    const first = events?.find((event) => event.workflowTaskCompletedEventAttributes != null);
-    await this.recorder.connection.workflowService.resetWorkflowExecution({
-      namespace: 'default',
-      workflowExecution: { workflowId: this.id, runId },
-      reason: 'recorded',
-      workflowTaskFinishEventId: first?.eventId ?? null,
-      requestId: `reset-${runId}`,
-    });
-  }
 }

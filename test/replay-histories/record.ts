@@ -3,6 +3,7 @@ import { Client, Connection } from '@temporalio/client';
 import { Rig } from '../../faults/harness/rig';
 import { recordPublisherHistories } from './publisher-histories';
 import type { Recorder } from './recorder';
+import { recordReplayHistories } from './replay-histories';
 import { recordRetentionHistory } from './retention-history';
 import { storeHistory } from './stored';
 import { sharedServers } from '../support/fault-run';
@@ -29,6 +30,7 @@ async function main(): Promise<void> {
     };
     await rig.worker({ env: ENV });
     await recordPublisherHistories(recorder);
+    await recordReplayHistories(recorder);
     await recordRetentionHistory(recorder);
   } catch (error) {
     process.stderr.write(`${await rig.describe()}\n`);

@@ -9,13 +9,11 @@ export async function recordRetentionHistory({ rig, client, save, until }: Recor
   );
   const schedule = client.schedule.getHandle(retentionScheduleId(row?.id ?? ''));
   await schedule.trigger();
-  await until('retention ran', async () => {
-    const { info } = await schedule.describe();
-    return info.recentActions.length > 0 && info.runningActions.length === 0;
-  });
+  await until('retention started', async () => (await schedule.describe()).info.recentActions.length > 0);
   const { info } = await schedule.describe();
   const run = info.recentActions[0]?.action.workflow;
   if (run === undefined) throw new Error('the schedule started no workflow');
+  await client.workflow.getHandle(run.workflowId, run.firstExecutionRunId).result();
   await save('retention', run.workflowId, run.firstExecutionRunId);
   await schedule.delete();
 }

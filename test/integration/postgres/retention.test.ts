@@ -207,3 +207,39 @@ it('stops within a tenant and goes on from there', async () => {
   const rest = await purgeTenants(deps(), first, never);
   expect(rest).toMatchObject({ published: 700, done: true });
 });
+
+it('leaves what a replay still needs, and deletes the copies of one that ended long ago', async () => {
+  const ids = await enqueueSome(database.pool, tenant, 4);
+  await publish(4);
+  await age(2 * WEEK);
+  const insertReplay = (id: string, state: string, last: string | undefined, ended: string | null) =>
+    database.pool.query(
+      `insert into outbox.replays (tenant_id, replay_id, destination, shard, state, selection, cut, last_event_id, total,
+         started_by, why, ended_at)
+       values ($1, $2, 'kafka', 0, $3, '{}', clock_timestamp(), $4, 2, 'test', 'test', clock_timestamp() - $5::interval)`,
+      [tenant, id, state, last, ended],
+    );
+  const insertCopy = (id: string, event: string | undefined, status: string) =>
+    database.pool.query(
+      `insert into outbox.replay_events (tenant_id, event_id, replay_id, destination, shard, replay_count, status)
+       values ($1, $2, $3, 'kafka', 0, 1, $4)`,
+      [tenant, event, id, status],
+    );
+  await insertReplay('paused', 'paused', ids[1], null);
+  await insertCopy('paused', ids[0], 'pending');
+  await insertReplay('old', 'done', ids[3], '8 days');
+  await insertCopy('old', ids[0], 'published');
+  await insertReplay('young', 'cancelled', ids[3], '1 day');
+  await insertCopy('young', ids[0], 'cancelled');
+  expect(await purgeAll()).toMatchObject({ published: 2 });
+  expect(await account()).toEqual({ published: 2, purged: 2 });
+  const { rows } = await database.pool.query<{ replay_id: string }>(
+    'select replay_id from outbox.replay_events where tenant_id = $1 order by 1',
+    [tenant],
+  );
+  expect(rows.map((row) => row.replay_id)).toEqual(['paused', 'young']);
+  await database.pool.query(`update outbox.replays set state = 'done' where tenant_id = $1 and replay_id = 'paused'`, [
+    tenant,
+  ]);
+  expect(await purgeAll()).toMatchObject({ published: 2 });
+});

@@ -101,9 +101,10 @@ describe('observing publishers', () => {
       () => metric('outbox_breaker_transitions_total{to="open"}'),
       (value) => Number(value) > 0,
     );
-    expect(await listed(`Tenant = "${tenant}" and Destination = "kafka" and BacklogClass = "waiting"`)).toEqual([
-      tenant,
-    ]);
+    await until(
+      () => listed(`Tenant = "${tenant}" and Destination = "kafka" and BacklogClass = "waiting"`),
+      (tenants) => tenants.join() === tenant,
+    );
 
     await client.workflow.getHandle(`publisher:${other}`).executeUpdate('pause', { args: [{ by: 'me', why: 'test' }] });
     await until(

@@ -19,7 +19,9 @@ test('the class of the backlog says what is known of it', () => {
     BacklogClass: 'none',
   });
   expect(searchAttributesOf(state, drain, false).BacklogClass).toBe('none');
-  expect(searchAttributesOf(state, drain, true).BacklogClass).toBe('draining');
+  expect(searchAttributesOf(state, drain, false, 'waiting').BacklogClass).toBe('waiting');
+  expect(searchAttributesOf(state, drain, true, 'waiting').BacklogClass).toBe('draining');
+  expect(searchAttributesOf(calm, wait('sleeping'), false, 'draining').BacklogClass).toBe('none');
   expect(searchAttributesOf(state, wait('open'), false).BacklogClass).toBe('waiting');
   expect(searchAttributesOf(calm, wait('paused'), false).BacklogClass).toBe('none');
   expect(searchAttributesOf(calm, wait('halted'), false).BacklogClass).toBe('waiting');

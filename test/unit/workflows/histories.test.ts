@@ -20,6 +20,8 @@ describe('recorded histories', () => {
         'publisher-pause',
         'publisher-quota',
         'publisher-reset',
+        'replay-normal',
+        'replay-pause-cancel',
         'retention',
       ]),
     );
