@@ -51,7 +51,10 @@ export async function startApi(
   }
   const { events, tenants, wake, health, metrics, logger } = deps;
   const adminApp = createAdminApp({
-    routes: adminRoutes({ ...deps.admin, wake, breaker, quota, ingest: config.ingest, logger }, deps.admin.version),
+    routes: adminRoutes(
+      { ...deps.admin, wake, breaker, quota, ingest: config.ingest, metrics, logger },
+      deps.admin.version,
+    ),
     authenticator: createAdminAuthenticator(deps.admin.pool, api.adminKey),
     probes: { health, metrics, logger },
   });

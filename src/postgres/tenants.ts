@@ -77,6 +77,19 @@ async function changeStatus(db: Db, tenant: string, status: Tenant['status'], ch
   return rows.length > 0;
 }
 
+/** How long the tenant's published and skipped events are kept, such as '30d'; null = as the deployment says. Answers what it was. */
+export async function setRetention(db: Db, tenant: string, retention: string | null): Promise<unknown> {
+  const rows = await query<{ before: unknown }>(
+    db,
+    `update outbox.tenants t set settings = case when $2::text is null then t.settings - 'retention'
+       else t.settings || jsonb_build_object('retention', $2::text) end
+     from (select tenant_id, settings -> 'retention' as before from outbox.tenants where tenant_id = $1 for update) o
+     where t.tenant_id = o.tenant_id returning o.before`,
+    [tenant, retention],
+  );
+  return rows[0]?.before ?? null;
+}
+
 /** The id that the first migration minted: part of every transactional id and ledger. */
 export async function readInstallId(db: Db): Promise<string> {
   const rows = await query<{ id: string }>(db, 'select install_id as id from outbox.installation');

@@ -82,6 +82,13 @@ export const METRICS = {
     'route',
     'status',
   ),
+  operatorEvents: define(
+    'counter',
+    'outbox_operator_events_total',
+    'api',
+    'Parked or pending events that operators skipped or put back to pending over the admin API.',
+    'action',
+  ),
   published: define('counter', 'outbox_events_published_total', 'worker', 'Events settled as published.', 'tenant_id'),
   replayed: define(
     'counter',

@@ -14,6 +14,7 @@ import { loadSaved } from '../../postgres/publisher-save';
 import { getTenant } from '../../postgres/tenants';
 import type { Tenant } from '../../postgres/tenants';
 import type { Logger } from '../../telemetry/logger';
+import type { Metrics } from '../../telemetry/metrics';
 import type { PublisherCommands } from '../../temporal/publisher-commands';
 import { HttpProblem } from '../http/problem';
 import type { Wake } from '../ports';
@@ -37,6 +38,7 @@ export interface AdminContext {
   readonly breaker: BreakerConfig;
   readonly quota: QuotaConfig;
   readonly ingest: IngestLimits;
+  readonly metrics: Pick<Metrics, 'operatorEvents'>;
   readonly doctor: () => Promise<readonly DoctorCheck[]>;
   readonly logger: Logger;
 }

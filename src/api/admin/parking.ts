@@ -37,6 +37,7 @@ export function parkingRoutes(context: AdminContext): AdminRoute[] {
         const audit = alongside(ordered, 'event.retry', null);
         const result = await retryEvents(context.pool, ordered.tenant, body.event_ids, audit);
         context.wake(result.wake);
+        context.metrics.operatorEvents.inc({ action: 'retry' }, result.changed.length);
         return { retried: result.changed.length, refused: toRefused(result) };
       },
     }),
@@ -55,6 +56,7 @@ export function parkingRoutes(context: AdminContext): AdminRoute[] {
         const audit = alongside(ordered, 'event.skip', null);
         const result = await skipEvents(context.pool, ordered.tenant, body.event_ids, body.why, audit);
         context.wake(result.wake);
+        context.metrics.operatorEvents.inc({ action: 'skip' }, result.changed.length);
         return { skipped: result.changed.length, refused: toRefused(result) };
       },
     }),
@@ -89,6 +91,7 @@ function releaseRoute(context: AdminContext): AdminRoute {
         throw new HttpProblem('not_found', `Tenant ${tenant} has no parked event of this key. List its held keys.`);
       }
       context.wake(result.wake);
+      context.metrics.operatorEvents.inc({ action: body.action }, result.changed.length);
       // More than one call's worth of parked events: the rest still holds the key.
       const rest = result.refused.length > 0 || result.changed.length >= 1_000;
       return { released: !rest, events: result.changed.length, refused: toRefused(result) };

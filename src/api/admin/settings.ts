@@ -1,5 +1,8 @@
 import { z } from 'zod';
 import type { PublisherState } from '../../domain/publisher-state';
+import { parseRetention } from '../../domain/retention';
+import { audited } from '../../postgres/audit';
+import { setRetention } from '../../postgres/tenants';
 import type { AdminContext } from './context';
 import { command, existingTenant, publisherOf, publisherState } from './context';
 import { tenantParams, why } from './contract';
@@ -12,12 +15,23 @@ const settingsBody = z.strictObject({
   on_poison: onPoison,
   max_attempts: z.number().meta({ description: 'refusals of one event until it is parked; outages never count' }),
   weight: z.number().meta({ description: 'share of the drains while tenants wait for each other' }),
+  retention: z
+    .string()
+    .nullable()
+    .meta({
+      description: 'how long published and skipped events are kept, such as 30d; null = as the deployment says',
+    }),
 });
 const changeBody = z
   .strictObject({
     on_poison: onPoison.optional(),
     max_attempts: z.int().min(1).max(100).optional(),
     weight: z.number().min(0.001).max(1_000).optional(),
+    retention: z
+      .string()
+      .refine((text) => parseRetention(text) !== null, { message: 'must be 1h to 3650d, with its unit (m, h or d)' })
+      .nullable()
+      .optional(),
     why,
   })
   .refine((body) => Object.entries(body).some(([name, value]) => name !== 'why' && value !== undefined), {
@@ -37,8 +51,8 @@ export function settingsRoutes(context: AdminContext): AdminRoute[] {
       params: tenantParams,
       answer: settingsBody,
       async handle({ params }) {
-        await existingTenant(context, params.tenant);
-        return toBody((await publisherState(context, publisherOf(params.tenant))).state);
+        const { settings } = await existingTenant(context, params.tenant);
+        return toBody((await publisherState(context, publisherOf(params.tenant))).state, settings);
       },
     }),
     route({
@@ -52,29 +66,63 @@ export function settingsRoutes(context: AdminContext): AdminRoute[] {
       body: changeBody,
       answer: settingsBody,
       async handle({ params, body, caller }) {
-        const { after } = await command(context, {
-          tenant: params.tenant,
-          by: caller.by,
-          why: body.why,
-          action: 'tenant.settings',
-          update: 'configure',
-          args: {
-            ...(body.on_poison === undefined ? {} : { onPoison: body.on_poison }),
-            ...(body.max_attempts === undefined ? {} : { maxAttempts: body.max_attempts }),
-            ...(body.weight === undefined ? {} : { weight: body.weight }),
-          },
-          part: partOf,
-        });
-        return toBody(after);
+        const { retention, why: reason, ...publishing } = body;
+        await existingTenant(context, params.tenant);
+        if (retention !== undefined) await changeRetention(context, params.tenant, retention, { caller, reason });
+        const { state } = await publisherState(context, publisherOf(params.tenant));
+        const changed = Object.values(publishing).some((value) => value !== undefined);
+        const after = changed ? await changePublishing(context, params.tenant, publishing, { caller, reason }) : state;
+        return toBody(after, (await existingTenant(context, params.tenant)).settings);
       },
     }),
   ];
 }
 
-function partOf({ config }: PublisherState): Omit<z.input<typeof settingsBody>, 'tenant_id'> {
+interface Order {
+  readonly caller: { readonly by: string };
+  readonly reason: string;
+}
+
+async function changePublishing(
+  context: AdminContext,
+  tenant: string,
+  body: Omit<z.output<typeof changeBody>, 'retention' | 'why'>,
+  { caller, reason }: Order,
+): Promise<PublisherState> {
+  const { after } = await command(context, {
+    tenant,
+    by: caller.by,
+    why: reason,
+    action: 'tenant.settings',
+    update: 'configure',
+    args: {
+      ...(body.on_poison === undefined ? {} : { onPoison: body.on_poison }),
+      ...(body.max_attempts === undefined ? {} : { maxAttempts: body.max_attempts }),
+      ...(body.weight === undefined ? {} : { weight: body.weight }),
+    },
+    part: partOf,
+  });
+  return after;
+}
+
+/** Retention is no matter of the publisher's: it reads the tenant's row. */
+async function changeRetention(
+  context: AdminContext,
+  tenant: string,
+  retention: string | null,
+  { caller, reason }: Order,
+): Promise<void> {
+  await audited(context.pool, async (client) => {
+    const before = { retention: await setRetention(client, tenant, retention) };
+    const entry = { actor: caller.by, action: 'tenant.settings', tenant, why: reason, before, after: { retention } };
+    return { result: null, entry };
+  });
+}
+
+function partOf({ config }: PublisherState): Omit<z.input<typeof settingsBody>, 'tenant_id' | 'retention'> {
   return { on_poison: config.onPoison, max_attempts: config.maxAttempts, weight: config.weight };
 }
 
-function toBody(state: PublisherState): z.input<typeof settingsBody> {
-  return { tenant_id: state.tenant, ...partOf(state) };
+function toBody(state: PublisherState, { retention }: Readonly<Record<string, unknown>>): z.input<typeof settingsBody> {
+  return { tenant_id: state.tenant, ...partOf(state), retention: typeof retention === 'string' ? retention : null };
 }

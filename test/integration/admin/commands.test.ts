@@ -106,6 +106,7 @@ describe('orders to publishers', () => {
       on_poison: 'hold-key',
       max_attempts: 5,
       weight: 1,
+      retention: null,
     });
     await order('changeSettings', tenant, { weight: 3 });
     expect((await order('changeSettings', tenant, { on_poison: 'skip' })).body).toEqual({
@@ -113,6 +114,16 @@ describe('orders to publishers', () => {
       on_poison: 'skip',
       max_attempts: 5,
       weight: 3,
+      retention: null,
+    });
+    expect((await order('changeSettings', tenant, { retention: '30d' })).body).toMatchObject({
+      weight: 3,
+      retention: '30d',
+    });
+    expectProblem(await order('changeSettings', tenant, { retention: '30 days' }), 422, 'invalid_body');
+    expect((await order('changeSettings', tenant, { retention: null })).body).toMatchObject({
+      weight: 3,
+      retention: null,
     });
     expectProblem(await order('configureCircuit', tenant), 422, 'invalid_body');
     expectProblem(await order('configureCircuit', tenant, { failure_threshold: 0 }), 422, 'invalid_body');
@@ -120,6 +131,8 @@ describe('orders to publishers', () => {
     expect(await actions(tenant)).toEqual([
       'circuit.configure',
       'circuit.configure',
+      'tenant.settings',
+      'tenant.settings',
       'tenant.settings',
       'tenant.settings',
     ]);

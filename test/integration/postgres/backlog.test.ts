@@ -49,7 +49,8 @@ const setState = (tenant: string, set: string) =>
 it('shows the backlog and the breaker of each tenant, and what waits for what', async () => {
   await tenants(1, 4, 3);
   await tenants(5, 5, 2_345);
-  await setState('t2', `state = 'open'`);
+  await setState('t2', `state = 'open', breaker = '{}'`);
+  await setState('t5', `state = 'running', breaker = '{}'`);
   await setState('t3', `state = 'paused'`);
   await setState('t4', `state = 'throttled'`);
   await database.pool.query(`update outbox.events set lane = 2 where tenant_id = 't1' and dedupe_key = 'd3'`);
@@ -61,8 +62,9 @@ it('shows the backlog and the breaker of each tenant, and what waits for what', 
   expect(shown.get('memory_outbox_pending{tenant_id="other"}')).toBe(0);
   expect(shown.get('memory_circuit_state{tenant_id="t2"}')).toBe(1);
   expect(shown.get('memory_circuit_state{tenant_id="t1"}')).toBe(0);
-  expect(shown.get('outbox_breakers_open')).toBe(1);
-  expect(shown.get('outbox_publishers{state="sleeping"}')).toBe(2);
+  expect(shown.get('memory_circuit_state{tenant_id="t5"}')).toBe(2);
+  expect(shown.get('outbox_breakers_open')).toBe(2);
+  expect(shown.get('outbox_publishers{state="sleeping"}')).toBe(1);
   for (const [state, pending] of Object.entries({
     pending: 2_347,
     held: 1,

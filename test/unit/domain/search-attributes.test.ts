@@ -5,7 +5,7 @@ import { SEARCH_ATTRIBUTE_NAMES, changedAttributes, searchAttributesOf } from '.
 import type { SearchAttributeName, SearchAttributeValues } from '../../../src/domain/search-attributes';
 
 const state = initialState({ tenant: 'acme', destination: 'kafka', shard: 0 }, defaultConfig(), 0);
-const drain: Decision = { kind: 'drain', events: 10, probe: false };
+const drain: Decision = { kind: 'drain', events: 10, bytes: null, probe: false };
 const wait = (why: Extract<Decision, { kind: 'wait' }>['why']): Decision => ({ kind: 'wait', why, until: null });
 
 test('the class of the backlog says what is known of it', () => {
