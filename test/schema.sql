@@ -125,6 +125,14 @@ create table outbox.publishers (
   breaker jsonb
 )
 with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
+create table outbox.purged (
+  tenant_id text collate "C" not null,
+  published bigint not null default 0,
+  skipped bigint not null default 0,
+  batches bigint not null default 0,
+  purged_at timestamp with time zone not null default clock_timestamp()
+)
+with (fillfactor=50);
 create table outbox.replay_events (
   tenant_id text collate "C" not null,
   event_id bigint not null,
@@ -214,6 +222,10 @@ alter table outbox.migrations add constraint migrations_pkey PRIMARY KEY (id);
 alter table outbox.publishers add constraint publishers_check CHECK ((settled <= recorded));
 alter table outbox.publishers add constraint publishers_pkey PRIMARY KEY (tenant_id, destination, shard);
 alter table outbox.publishers add constraint publishers_state_check CHECK ((state = ANY (ARRAY['sleeping'::text, 'held'::text, 'waking'::text, 'running'::text, 'paused'::text, 'throttled'::text, 'open'::text, 'halted'::text])));
+alter table outbox.purged add constraint purged_batches_check CHECK ((batches >= 0));
+alter table outbox.purged add constraint purged_pkey PRIMARY KEY (tenant_id);
+alter table outbox.purged add constraint purged_published_check CHECK ((published >= 0));
+alter table outbox.purged add constraint purged_skipped_check CHECK ((skipped >= 0));
 alter table outbox.replay_events add constraint replay_events_pkey PRIMARY KEY (tenant_id, event_id, replay_id);
 alter table outbox.replay_events add constraint replay_events_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'published'::text, 'failed'::text, 'cancelled'::text, 'retried'::text])));
 alter table outbox.replay_events add constraint replay_events_tenant_id_copy_id_key UNIQUE (tenant_id, copy_id);
@@ -248,6 +260,7 @@ CREATE UNIQUE INDEX ingest_buckets_pkey ON outbox.ingest_buckets USING btree (te
 CREATE UNIQUE INDEX installation_pkey ON outbox.installation USING btree (only_row);
 CREATE UNIQUE INDEX migrations_pkey ON outbox.migrations USING btree (id);
 CREATE UNIQUE INDEX publishers_pkey ON outbox.publishers USING btree (tenant_id, destination, shard);
+CREATE UNIQUE INDEX purged_pkey ON outbox.purged USING btree (tenant_id);
 CREATE INDEX replay_events_pending ON outbox.replay_events USING btree (tenant_id, destination, shard, copy_id) WHERE (status = 'pending'::text);
 CREATE UNIQUE INDEX replay_events_pkey ON outbox.replay_events USING btree (tenant_id, event_id, replay_id);
 CREATE UNIQUE INDEX replay_events_tenant_id_copy_id_key ON outbox.replay_events USING btree (tenant_id, copy_id);
