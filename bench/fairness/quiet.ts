@@ -32,7 +32,7 @@ export async function measureQuiet(
   await rig.tenants([...quiet, busy]);
   const pool = new Pool({ connectionString: rig.servers.databaseUrl, max: 8, application_name: 'bench' });
   const worker = await rig.worker();
-  const posting = new Posting(rig, pool, quiet);
+  const posting = new Posting(rig, pool, quiet, log);
   try {
     await posting.run('warm', async (elapsed) => elapsed < 5);
     log('alone');
@@ -43,7 +43,9 @@ export async function measureQuiet(
       const started = now();
       await rig.wake([busy], topic);
       const figures = await posting.run(label, async (elapsed) => elapsed < LONGEST_S && rig.pending(busy));
-      return { ...figures, drainSeconds: rounded((now() - started) / 1_000, 1) };
+      const drainSeconds = rounded((now() - started) / 1_000, 1);
+      log(`drained ${options.bulk} in ${drainSeconds} s`);
+      return { ...figures, drainSeconds };
     };
     return {
       alone,
@@ -61,6 +63,7 @@ class Posting {
     private readonly rig: FairnessRig,
     private readonly pool: Pool,
     private readonly tenants: readonly string[],
+    private readonly log: (line: string) => void,
   ) {}
 
   /** An open loop: moments fixed beforehand, so that a late commit counts with its delay. */
@@ -89,10 +92,12 @@ class Posting {
       times = await this.rig.consumer.call('times', label);
     }
     if (times.length !== commits.length) throw new Error(`${label}: ${times.length} of ${commits.length} arrived`);
-    return {
+    const figures = {
       events: times.length,
       p50: rounded(percentile(times, 0.5), 1),
       p99: rounded(percentile(times, 0.99), 1),
     };
+    this.log(`${label}: ${JSON.stringify(figures)}`);
+    return figures;
   }
 }

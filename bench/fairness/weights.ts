@@ -39,6 +39,7 @@ export async function measureWeights(
     const rates = (names: readonly string[]): number[] =>
       names.map((name) => rounded(((after.get(name) ?? 0) - (before.get(name) ?? 0)) / options.seconds, 1));
     const [l, h] = [rates(light), rates(heavy)];
+    log(`light ${l.join(' ')}; heavy ${h.join(' ')}`);
     for (const name of all) if (!(await rig.pending(name))) throw new Error(`${name} ran out of events: store more`);
     const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
     return { light: l, heavy: h, ratio: rounded(sum(h) / sum(l), 2), medianRatio: rounded(median(h) / median(l), 2) };
