@@ -15,12 +15,9 @@ const settingsBody = z.strictObject({
   on_poison: onPoison,
   max_attempts: z.number().meta({ description: 'refusals of one event until it is parked; outages never count' }),
   weight: z.number().meta({ description: 'share of the drains while tenants wait for each other' }),
-  retention: z
-    .string()
-    .nullable()
-    .meta({
-      description: 'how long published and skipped events are kept, such as 30d; null = as the deployment says',
-    }),
+  retention: z.string().nullable().meta({
+    description: 'how long published and skipped events are kept, such as 30d; null = as the deployment says',
+  }),
 });
 const changeBody = z
   .strictObject({
