@@ -44,7 +44,7 @@ describe('the share of the replay lane', () => {
 });
 
 it('a batch of copies is so small that it is sent within 50 ms, within bounds', () => {
-  expect([null, 0, 0.02, 0.1, 0.25, 10].map(mostCopies)).toEqual([200, 2_000, 2_000, 500, 200, 200]);
+  expect([null, 0, 0.02, 0.1, 0.25, 10].map(mostCopies)).toEqual([500, 2_000, 2_000, 500, 500, 500]);
 });
 
 describe('the pace of a replay', () => {
