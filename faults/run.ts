@@ -7,10 +7,12 @@ import { readResults, results, writeResults } from './report/results';
 import type { FaultsResults } from './report/results';
 import { table } from './report/table';
 import { describePlan, planRun, quickSelection } from './runner/plan';
-import { runScenario } from './runner/run-scenario';
+import type { PlannedScenario } from './runner/plan';
+import { notRun, runScenario } from './runner/run-scenario';
 import type { ScenarioResult } from './runner/run-scenario';
 import { GROUPS, SCENARIOS } from './scenarios/registry';
-import { ServerPool } from './servers/pool';
+import { ServerPool, obstacleTo } from './servers/pool';
+import type { RunServers } from './servers/pool';
 import { soak } from './soak/soak';
 
 type Log = (line: string) => void;
@@ -28,8 +30,7 @@ async function runAll(options: FaultsOptions, log: Log): Promise<FaultsResults> 
   try {
     for (const next of planned) {
       log(`${next.scenario.group}/${next.scenario.name}`);
-      const servers = await pool.get(next.scenario.stack ?? 'usual');
-      const result = await runScenario(next, servers, options.seconds, log);
+      const result = await runOn(pool, next, options.seconds, log);
       done.push(result);
       log(
         `${result.name}: ${result.events} events, ${result.failure === null ? 'clean' : `FAILED: ${result.failure}`}`,
@@ -40,6 +41,20 @@ async function runAll(options: FaultsOptions, log: Log): Promise<FaultsResults> 
     await pool.stop();
   }
   return soFar();
+}
+
+/** Servers that cannot be had spoil their own scenario only. */
+async function runOn(pool: ServerPool, next: PlannedScenario, seconds: number, log: Log): Promise<ScenarioResult> {
+  const kind = next.scenario.stack ?? 'usual';
+  const obstacle = obstacleTo(kind);
+  if (obstacle !== null) return notRun(next, obstacle, true);
+  let servers: RunServers;
+  try {
+    servers = await pool.get(kind);
+  } catch (error) {
+    return notRun(next, error instanceof Error ? error.message : String(error), false);
+  }
+  return runScenario(next, servers, seconds, log);
 }
 
 function isWanted({ only }: FaultsOptions): (scenario: (typeof SCENARIOS)[number]) => boolean {

@@ -85,6 +85,14 @@ export async function runScenario(
   return { ...scored(report), ...identity(scenario, seed), faults, tookSeconds: (Date.now() - began) / 1_000, failure };
 }
 
+/** A scenario whose servers this machine cannot have (its faults are impossible), or whose servers did not start. */
+export function notRun({ scenario, seed, plan }: PlannedScenario, why: string, isImpossible: boolean): ScenarioResult {
+  const wanted = typeof scenario.faults === 'function' ? scenario.faults(plan) : scenario.faults;
+  const faults = wanted.map((name) => ({ name, fired: 0, recoverMs: null, ...(isImpossible && { impossible: why }) }));
+  const failure = isImpossible ? `did not happen: ${faults.map(describeAbsent).join('; ')}` : why;
+  return { ...scored(null), ...identity(scenario, seed), faults, tookSeconds: 0, failure };
+}
+
 function identity(
   scenario: PlannedScenario['scenario'],
   seed: number,

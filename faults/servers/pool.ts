@@ -1,12 +1,13 @@
+import { join } from 'node:path';
 import type { ServerName } from '../../src/stack';
 import { SERVER_NAMES } from '../../src/stack/guard-protocol';
 import type { Addresses } from '../harness/service-process';
 import type { RigOptions } from '../harness/rig';
-import { startFaultStack } from './fault-stack';
+import { startFaultStack, temporaryFolder } from './fault-stack';
 import type { FaultStack } from './fault-stack';
 import { startKafkaCluster } from './kafka-cluster';
 import type { KafkaCluster } from './kafka-cluster';
-import { SmallDisk } from './small-disk';
+import { SmallDisk, smallDiskObstacle } from './small-disk';
 
 /**
  * usual       one stack of all three servers, shared by all scenarios that need nothing else
@@ -36,6 +37,11 @@ const FORGETFUL: Readonly<Record<string, string>> = {
   'offsets.retention.minutes': '1',
   'offsets.retention.check.interval.ms': '1000',
 };
+
+/** Why this machine cannot have these servers; null if it can. */
+export function obstacleTo(kind: StackKind): string | null {
+  return kind in DISK_MB ? smallDiskObstacle() : null;
+}
 
 /** Room for a fresh server and what a scenario writes. */
 const DISK_MB = { 'full-kafka': 160, 'full-postgres': 220 } as const;
@@ -86,16 +92,19 @@ export class ServerPool {
       }
       case 'full-kafka':
       case 'full-postgres': {
-        const disk = SmallDisk.mount(DISK_MB[kind]);
         const name = kind === 'full-kafka' ? 'kafka' : 'postgres';
-        const own = await startFaultStack([name], {}, `${disk.folder}/data`).catch((error: unknown) => {
+        const folder = temporaryFolder();
+        // Only that server's own folder: the stack's guard keeps its lock beside it, and must be able to write.
+        const disk = SmallDisk.mount(join(folder, name), DISK_MB[kind]);
+        const own = await startFaultStack([name], {}, folder).catch((error: unknown) => {
           disk.unmount();
           throw error;
         });
         const stop = async (): Promise<void> => {
           disk.free();
-          await own.stop();
+          await own.stack.stop();
           disk.unmount();
+          await own.stop();
         };
         return { kind, servers: this.#serversWith({ stacks: { [name]: own }, disk }), stop };
       }

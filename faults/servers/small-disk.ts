@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from './fault-stack';
 
@@ -8,8 +8,9 @@ export function smallDiskObstacle(): string | null {
   if (process.platform !== 'linux') return 'a tmpfs of limited size needs Linux';
   if (process.getuid?.() !== 0) return 'mounting a tmpfs of limited size needs root';
   try {
-    const disk = SmallDisk.mount(1);
-    disk.unmount();
+    const folder = temporaryFolder();
+    SmallDisk.mount(folder, 1).unmount();
+    rmSync(folder, { recursive: true });
     return null;
   } catch (error) {
     return `mounting a tmpfs failed: ${error instanceof Error ? error.message : String(error)}`;
@@ -20,8 +21,9 @@ export function smallDiskObstacle(): string | null {
 export class SmallDisk {
   private constructor(readonly folder: string) {}
 
-  static mount(megabytes: number): SmallDisk {
-    const folder = temporaryFolder();
+  /** Mounts it over a folder, which is made if there is none. */
+  static mount(folder: string, megabytes: number): SmallDisk {
+    mkdirSync(folder, { recursive: true });
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=0755`, 'outbox-faults', folder]);
     return new SmallDisk(folder);
   }
@@ -44,7 +46,6 @@ export class SmallDisk {
     this.free();
     // Lazy: a server that ends a moment late must not keep it.
     execFileSync('umount', ['-l', this.folder]);
-    rmSync(this.folder, { recursive: true, force: true });
   }
 
   private get filler(): string {

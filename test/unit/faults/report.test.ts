@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { writePage } from '../../../faults/report/page';
 import { readResults, results, writeResults } from '../../../faults/report/results';
 import { table } from '../../../faults/report/table';
+import { planRun } from '../../../faults/runner/plan';
+import { notRun } from '../../../faults/runner/run-scenario';
 import type { ScenarioResult } from '../../../faults/runner/run-scenario';
+import { postgresDiskFull } from '../../../faults/scenarios/postgres/disk-full';
 
 const run = { seed: 42, seconds: 15, quick: false, only: null, tookSeconds: 61.4 };
 
@@ -44,6 +47,23 @@ describe('the results of a fault run', () => {
   it('are not clean when one scenario failed, nor when nothing ran', () => {
     expect(results([scenario(), scenario({ failure: 'not recovered' })], run).clean).toBe(false);
     expect(results([], run).clean).toBe(false);
+  });
+
+  it('say of a scenario whose servers this machine cannot have that nothing fired, and are not clean', () => {
+    const [planned] = planRun([postgresDiskFull], 1, 15);
+    if (planned === undefined) throw new Error('nothing was planned');
+    const found = results([notRun(planned, 'mounting needs root', true)], run);
+    expect(found.clean).toBe(false);
+    expect(found.faults).toEqual([
+      {
+        name: 'postgres_disk_full',
+        scenario: 'postgres-disk-full',
+        fired: 0,
+        recoverMs: null,
+        impossible: 'mounting needs root',
+      },
+    ]);
+    expect(table(found)).toContain('did not happen: postgres_disk_full (mounting needs root)');
   });
 
   it('survive their file, and another file is refused', () => {
