@@ -8,7 +8,7 @@ import { readConservation } from './conservation';
 import { countFired } from './fired';
 import { FINDING_KINDS } from './report';
 import type { AuditReport, TenantBalance } from './report';
-import { TopicReader } from './topic-reader';
+import { TopicReader } from '../sinks/kafka/topic-reader';
 
 export type { AuditReport } from './report';
 

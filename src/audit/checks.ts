@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { AcknowledgedIndex, Expected } from './acknowledged';
 import { headerFaults, headerText, replayId } from './headers';
 import { Findings } from './report';
-import type { AuditedRecord, TopicVisitor } from './topic-reader';
+import type { AuditedRecord, TopicVisitor } from '../sinks/kafka/topic-reader';
 
 /** What was seen last of one (tenant, topic, ordering key). */
 interface KeyState {

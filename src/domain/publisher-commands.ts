@@ -4,6 +4,8 @@ import type { BreakerConfig } from './breaker';
 import type { QuotaConfig } from './quota';
 import { initialQuota } from './quota';
 import type { OnPoison } from './hold-key';
+import { HALT_CHOICES, unhalt } from './halt';
+import type { HaltChoice } from './halt';
 import { mergeConfig } from './publisher-state';
 import type { Overrides, PublisherConfig, PublisherState } from './publisher-state';
 
@@ -24,8 +26,7 @@ export interface OpenBreakerCommand {
 export interface UnhaltCommand {
   readonly by: string;
   readonly why: string;
-  /** `recheck`: the cause is mended, compare row and ledger again. Nothing is adopted or sent without them agreeing. */
-  readonly choice: 'recheck';
+  readonly choice: HaltChoice;
 }
 export interface ConfigureCommand {
   readonly by: string;
@@ -56,10 +57,13 @@ export function checkPause(command: unknown): string | null {
   return 'until must be milliseconds since 1970 or an ISO-8601 time';
 }
 
-export function checkUnhalt(command: unknown): string | null {
+export function checkUnhalt(command: unknown, state: PublisherState): string | null {
   const wrong = checkByWhy(command);
   if (wrong !== null) return wrong;
-  return field(command, 'choice') === 'recheck' ? null : 'choice must be recheck: compare row and ledger again';
+  const choice = field(command, 'choice');
+  if (choice !== 'recheck' && state.halted === null) return 'the publisher is not halted: there is nothing to decide';
+  if (HALT_CHOICES.some((known) => known === choice)) return null;
+  return 'choice must be recheck (compare again), adopt (Kafka is right) or resend (Postgres is right, doubles possible)';
 }
 
 export function checkConfigure(command: unknown): string | null {
@@ -129,8 +133,8 @@ export function resetBreaker(state: PublisherState, command: ByCommand, now: num
   return { ...state, overrides, breaker, drain: { ...state.drain, woken: true, retryAt: null } };
 }
 
-export function unhalt(state: PublisherState): PublisherState {
-  return { ...state, halted: null, drain: { ...state.drain, woken: true, doubt: true, retryAt: null } };
+export function endHalt(state: PublisherState, { choice, by, why }: UnhaltCommand): PublisherState {
+  return unhalt(state, choice === 'recheck' ? null : { choice, by, why });
 }
 
 /** Puts what the publisher's row remembers in force: after a terminated workflow or a wiped Temporal. */

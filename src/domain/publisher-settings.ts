@@ -1,3 +1,4 @@
+import type { HaltOutcome, HaltRequest } from './halt';
 import type { BreakerConfig, BreakerState, OpenBreaker } from './breaker';
 import type { QuotaConfig } from './quota';
 import type { Overrides, PublisherState, WaitReason } from './publisher-state';
@@ -47,6 +48,8 @@ export interface PublisherInput {
 export interface PublisherActivities {
   /** Runs one drain; never throws for anything that belongs into an outcome. */
   drain(request: DrainRequest): Promise<DrainOutcome>;
+  /** Carries out what an operator chose for a halted publisher; answers what came of it, as a value like `drain`. */
+  resolveHalt(request: HaltRequest): Promise<HaltOutcome>;
   /** Local, short. Reads the deployment's settings and what operators saved. */
   loadPublisher(ref: PublisherRef): Promise<{ readonly settings: PublisherSettings; readonly saved: SavedPublisher }>;
   /** Local, short. Writes why the publisher waits and what operators set, so that sweep and restarts know. */

@@ -2,6 +2,7 @@ import type { BreakerConfig, BreakerState } from './breaker';
 import { CLOSED_BREAKER, DEFAULT_BREAKER, PROBE_EVENTS, breakerAllows } from './breaker';
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_ON_POISON } from './hold-key';
 import type { OnPoison } from './hold-key';
+import type { HaltOrder } from './halt';
 import type { PublisherRef } from './publisher';
 import type { ReplayCommand } from './replay-commands';
 import type { QuotaConfig, QuotaState } from './quota';
@@ -26,6 +27,8 @@ export interface PublisherState {
   readonly usage: QuotaUsage;
   readonly paused: Paused | null;
   readonly halted: Halted | null;
+  /** How the last halt was ended. */
+  readonly lastHalt?: string;
   readonly counters: Counters;
   readonly drain: DrainMemory;
   /** Replays that were asked for and are not stored yet; absent = none. */
@@ -62,6 +65,10 @@ export interface Paused {
 export interface Halted {
   readonly why: string;
   readonly since: number;
+  /** A way out that an operator chose and that is being carried out. */
+  readonly order?: HaltOrder;
+  /** What was chosen last, and why it was not possible. */
+  readonly refused?: string;
 }
 
 export interface Counters {
@@ -97,6 +104,8 @@ export interface DrainMemory {
 /** What the publisher does next. */
 export type Decision =
   | { readonly kind: 'drain'; readonly events: number; readonly bytes: number | null; readonly probe: boolean }
+  /** An operator chose how a halt ends. */
+  | { readonly kind: 'unhalt'; readonly order: HaltOrder }
   /** `quota`: it has to wait for tokens. */
   | { readonly kind: 'wait'; readonly why: WaitReason; readonly until: number | null; readonly quota?: true };
 
@@ -177,7 +186,10 @@ export function advance(state: PublisherState, now: number): PublisherState {
  * is in doubt (a grant of 0); then back-off, breaker and quota each may say when to look again.
  */
 export function decide(state: PublisherState, now: number, maxGrant: number): Decision {
-  if (state.halted !== null) return { kind: 'wait', why: 'halted', until: null };
+  if (state.halted !== null) {
+    const { order } = state.halted;
+    return order === undefined ? { kind: 'wait', why: 'halted', until: null } : { kind: 'unhalt', order };
+  }
   const retryAt = state.drain.retryAt;
   const backingOff = retryAt !== null && now < retryAt;
   if (state.paused !== null) {

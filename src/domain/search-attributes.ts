@@ -50,6 +50,7 @@ function backlogClass(
 ): BacklogClass {
   // A drain that starts says nothing of the backlog: what a probe finds is known only after it.
   if (decision.kind === 'drain') return outlasted ? 'draining' : shown;
+  if (decision.kind === 'unhalt') return 'waiting';
   if (decision.why === 'sleeping') return 'none';
   return decision.why === 'halted' || state.drain.woken || state.drain.doubt ? 'waiting' : 'none';
 }

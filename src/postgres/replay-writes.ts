@@ -15,7 +15,7 @@ export function settleCopies(members: string, batchId: string, within: readonly 
        from held, ${members} as m (id, partition, position)
        where r.tenant_id = $1 and r.copy_id = m.id ${within === null ? '' : `and r.copy_id between ${within[0]} and ${within[1]}`}
        returning r.replay_id
-     )${counted('copied', 'published')}`;
+     )${countCopies('copied', 'published')}`;
 }
 
 /** Parks copies: nothing waits for them, and the replay says how many there were. */
@@ -25,11 +25,11 @@ export function parkCopies(ids: string, codes: string, reasons: string): string 
        set status = 'failed', error_code = u.code, error_reason = u.reason, failed_at = clock_timestamp()
        from held, unnest(${ids}::bigint[], ${codes}::text[], ${reasons}::text[]) as u (id, code, reason)
        where r.tenant_id = $1 and r.copy_id = u.id and r.status = 'pending' returning r.replay_id
-     )${counted('parked_copies', 'failed')}`;
+     )${countCopies('parked_copies', 'failed')}`;
 }
 
 /** In the replay's row, in the same transaction: so its progress is exact without ever counting a million rows. */
-function counted(step: string, column: 'published' | 'failed'): string {
+export function countCopies(step: string, column: 'published' | 'failed'): string {
   return `, counted_${column} as (
        update outbox.replays s set ${column} = s.${column} + c.copies
        from (select replay_id, count(*) as copies from ${step} group by replay_id) c

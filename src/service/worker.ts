@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkflowBundleOption } from '@temporalio/worker';
 import { drainActivity } from '../activities/drain/activity';
+import { resolveHaltActivity } from '../activities/halt/activity';
 import { LingerHub } from '../activities/drain/linger';
 import { SessionCache } from '../activities/drain/session-cache';
 import { publisherRecordActivities } from '../activities/publisher-record';
@@ -100,6 +101,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     ...workflows(),
     activities: {
       drain,
+      resolveHalt: resolveHaltActivity(drainDeps),
       ...publisherRecordActivities(
         pool,
         {

@@ -75,9 +75,39 @@ export interface SinkSession {
   discard(): Promise<void>;
 }
 
+/** A message of a publisher as `read_committed` consumers see it. */
+export interface FoundMessage {
+  readonly eventId: string;
+  readonly dedupeKey: string;
+  /** The replay that sent it again; null = the event itself. */
+  readonly replayId: string | null;
+  readonly batchId: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** Decimal string. */
+  readonly offset: string;
+}
+
+export interface MessageSearch {
+  readonly topics: readonly string[];
+  /** Messages of events that were created before this moment (ms since epoch) are not looked for. */
+  readonly sinceMs: number;
+  /** The last place that each partition is known to hold of this publisher: as long as it is there, so is all that came later. */
+  readonly known: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[];
+  /** Awaited before more is read. */
+  readonly found: (messages: readonly FoundMessage[]) => Promise<void>;
+}
+
 /** A destination that takes whole batches atomically with its ledger. */
 export interface Sink {
   open(ref: PublisherRef): SinkSession;
+  /** The ledger as it is now, without taking over: to show it, never to decide by it. */
+  peekLedger(ref: PublisherRef): Promise<LedgerEntry | null>;
+  /**
+   * Hands on every message of this publisher in these topics. Only after `takeOver` of a session is the outcome of all older
+   * transactions final. Answers null, or why messages may be missing, with the remedy; then nothing was handed on.
+   */
+  findMessages(ref: PublisherRef, search: MessageSearch): Promise<string | null>;
   /** How long (ms) the destination keeps an untouched ledger; an absent one older than this proves nothing. */
   ledgerRetentionMs(): Promise<number>;
   /** True if the destination answers now (for /readyz and doctor). Bounded by `timeoutMs`. */

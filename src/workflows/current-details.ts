@@ -31,6 +31,8 @@ export function describeState(state: PublisherState, decision: Decision): string
   }
   if (drain.allPaused) lines.push('**Everything is paused**, or was when it last tried; the sweep wakes it afterwards');
   if (state.halted !== null) lines.push(`**Halted** since ${at(state.halted.since)}: ${plain(state.halted.why)}`);
+  if (state.halted?.refused !== undefined) lines.push(`**Refused** ${plain(state.halted.refused)}`);
+  if (state.lastHalt !== undefined) lines.push(`**Last halt** ended by ${plain(state.lastHalt)}`);
   if (drain.blockedTopics.length > 0) {
     lines.push(`**Blocked topics** ${drain.blockedTopics.map(plain).join(', ')}: their events wait, others go`);
   }
@@ -63,6 +65,9 @@ function quotaLines({ quota, usage }: PublisherState): string[] {
 function headline(decision: Decision): string {
   if (decision.kind === 'drain') {
     return `**Draining** up to ${decision.events} events${decision.probe ? ': a probe of the open breaker' : ''}.`;
+  }
+  if (decision.kind === 'unhalt') {
+    return `**Ending the halt** by ${decision.order.choice}, chosen by ${plain(decision.order.by)}.`;
   }
   const until = decision.until === null ? '' : ` until ${at(decision.until)}`;
   return `**${decision.why[0]?.toUpperCase()}${decision.why.slice(1)}**${until}. ${ENDS[decision.why]}`;

@@ -6,11 +6,11 @@ import {
   checkPause,
   checkUnhalt,
   configure,
+  endHalt,
   openBreaker,
   pause,
   resetBreaker,
   resume,
-  unhalt,
 } from '../domain/publisher-commands';
 import type { ByCommand } from '../domain/publisher-commands';
 import { checkReplay, requestedReplay } from '../domain/replay-commands';
@@ -93,9 +93,10 @@ export function registerHandlers(box: Box): void {
     signal<ByCommand>(checkBy, (c) => resetBreaker(box.state, c, now())),
   );
 
+  const checkEnd = (command: unknown): string | null => checkUnhalt(command, box.state);
   setHandler(
     messages.unhaltSignal,
-    signal(checkUnhalt, () => unhalt(box.state)),
+    signal(checkEnd, (c) => endHalt(box.state, c)),
   );
 
   setHandler(messages.pauseUpdate, (c) => order(() => pause(box.state, c, now())), {
@@ -108,7 +109,7 @@ export function registerHandlers(box: Box): void {
   setHandler(messages.resetBreakerUpdate, (c) => order(() => resetBreaker(box.state, c, now())), {
     validator: validator(checkBy),
   });
-  setHandler(messages.unhaltUpdate, () => order(() => unhalt(box.state)), { validator: validator(checkUnhalt) });
+  setHandler(messages.unhaltUpdate, (c) => order(() => endHalt(box.state, c)), { validator: validator(checkEnd) });
   setHandler(messages.configureUpdate, (c) => order(() => configure(box.state, c, now())), {
     validator: validator(checkConfigure),
   });

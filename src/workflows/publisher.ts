@@ -17,6 +17,8 @@ import type {
   PublisherSettings,
 } from '../domain/publisher-settings';
 import { openBreakerOf } from '../domain/breaker';
+import { haltOrderEnded } from '../domain/halt';
+import type { HaltOrder } from '../domain/halt';
 import { drainEnded, drainStarted, waitStarted } from '../domain/publisher-outcome';
 import type { Decision, PublisherState } from '../domain/publisher-state';
 import { advance, decide, defaultConfig, initialState, upgraded } from '../domain/publisher-state';
@@ -85,6 +87,7 @@ export async function publisher(input: PublisherInput): Promise<void> {
     setCurrentDetails(describeState(box.state, decision));
     attributes.show(box.state, decision, outlasted, Date.now());
     if (decision.kind === 'drain') outlasted = await drainOnce(box, ref, decision, settings);
+    else if (decision.kind === 'unhalt') await resolveOnce(box, ref, decision.order, settings);
     else await waitForChange(box, ref, decision, settings);
   }
 }
@@ -180,6 +183,26 @@ async function besidesRemembering(
     over = true;
     await remembering;
   }
+}
+
+/** Reading topics may take long, so only the heartbeat and this limit end an attempt. */
+const RESOLVE_MS = 6 * 3_600_000;
+
+async function resolveOnce(
+  box: Box,
+  ref: PublisherInput['publisher'],
+  order: HaltOrder,
+  settings: PublisherSettings,
+): Promise<void> {
+  const { resolveHalt } = proxyActivities<PublisherActivities>({
+    startToCloseTimeout: RESOLVE_MS,
+    heartbeatTimeout: settings.heartbeatTimeoutMs,
+    retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '10s' },
+    summary: `${order.choice}, by ${order.by}`.slice(0, 200),
+  });
+  const outcome = await resolveHalt({ publisher: ref, ...order });
+  box.state = haltOrderEnded(box.state, order, outcome);
+  log.warn('halt order ended', { publisher: publisherId(ref), ...order, ...outcome });
 }
 
 /** Sleeps until a message changes something, the decision's moment comes, or the run must continue as new. */

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import type { Admin } from 'kafkajs';
-import { TopicReader } from '../../src/audit/topic-reader';
-import type { AuditedRecord } from '../../src/audit/topic-reader';
+import { TopicReader } from '../../src/sinks/kafka/topic-reader';
+import type { AuditedRecord } from '../../src/sinks/kafka/topic-reader';
 
 /** A message as a consumer of kafkajs sees it. */
 export interface ConsumedMessage {

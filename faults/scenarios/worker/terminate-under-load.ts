@@ -1,4 +1,4 @@
-import { TopicReader } from '../../../src/audit/topic-reader';
+import { TopicReader } from '../../../src/sinks/kafka/topic-reader';
 import type { Scenario, Scene } from '../../runner/scenario';
 
 export const terminateUnderLoad: Scenario = {

@@ -1,11 +1,9 @@
-import { reconcile } from '../../domain/settlement';
 import { failpoint } from '../../failpoints/failpoint';
-import { unsettledBatches } from '../../postgres/batches';
 import type { RecordedBatch } from '../../postgres/batches';
 import { settleBatch } from '../../postgres/settle';
 import { batchMembers } from '../../postgres/replay-claims';
-import { readBatch } from '../../postgres/publisher-save';
-import { checkFence, takeOver } from '../../postgres/publishers';
+import { checkFence } from '../../postgres/publishers';
+import { compareSides } from './compare';
 import { observePublished, placed } from './placed';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
@@ -17,41 +15,12 @@ export type TakeOver =
   | { readonly kind: 'halted'; readonly explanation: string };
 
 /**
- * D0–D2. Raises the fence in Postgres, then fences the older producers in Kafka, then reads the ledger: in this order,
- * for a ledger read before the fence could still change. Afterwards `hold.clean` names the fence that all writes require.
- * `from` is the fence that this drain held before a doubt; null at its start, when it may take over from anybody.
- * Rejects with an OutboxError: FENCED when a newer drain raised the fence meanwhile, KAFKA_* or POSTGRES_* otherwise.
+ * D0–D2: compares both sides and settles what Kafka committed. Afterwards `hold.clean` names the fence that all writes
+ * require. Rejects with an OutboxError: FENCED when a newer drain raised the fence meanwhile, KAFKA_* or POSTGRES_* otherwise.
  */
 export async function takeOverPublisher(deps: DrainDeps, hold: Hold, from: string | null): Promise<TakeOver> {
   const { ref } = hold;
-  hold.clean = null;
-  await failpoint('before_fence');
-  const row = await takeOver(deps.pool, ref, deps.worker, from);
-  await failpoint('after_fence');
-
-  // One doubt = one new epoch: the old producer is thrown away, never aborted and reused.
-  await hold.session.discard();
-  hold.session = deps.sink.open(ref);
-  await hold.session.takeOver();
-  await failpoint('after_init_producer');
-
-  // Without this check the older of two racing drains could own the newer epoch, and both would send.
-  await checkFence(deps.pool, ref, row.fence);
-  const ledger = await hold.session.readLedger();
-  await failpoint('after_ledger_read');
-  // The clock that judges the ledger's age is read after it: a drain frozen in between for longer than the broker keeps
-  // offsets would find an expired ledger, think it young, and send a committed batch again.
-  const { now } = await checkFence(deps.pool, ref, row.fence);
-
-  const unsettled = await unsettledBatches(deps.pool, ref);
-  const last = await readBatch(deps.pool, ref, row.settled);
-  const verdict = reconcile(
-    { ...row, settledBatchId: last?.batchId ?? null, settledAt: last?.recordedAt ?? row.settledAt },
-    unsettled,
-    ledger,
-    await deps.sink.ledgerRetentionMs(),
-    now,
-  );
+  const { row, unsettled, ledger, verdict } = await compareSides(deps, hold, from);
   if (verdict.kind === 'halt') {
     // The reads above are no snapshot: a newer drain may have written between them. Halting is for contradictions only.
     await checkFence(deps.pool, ref, row.fence);

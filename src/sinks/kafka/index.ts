@@ -1,4 +1,6 @@
 import type { Sink } from '../sink';
+import { peekLedger } from './ledger-peek';
+import { findMessages } from './message-search';
 import { withDefaults } from './options';
 import type { KafkaSinkOptions } from './options';
 import { KafkaSession } from './session';
@@ -35,6 +37,8 @@ export function createKafkaSink(options: KafkaSinkOptions): Sink {
       sessions.add(session);
       return session;
     },
+    peekLedger: (ref) => peekLedger(shared, ref),
+    findMessages: (ref, search) => findMessages(settings, ref, search),
     ledgerRetentionMs: () => shared.ledgerRetentionMs(),
     ledgerState: () => shared.ledgerState(),
     reachable: (timeoutMs) => shared.reachable(timeoutMs),

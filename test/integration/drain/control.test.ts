@@ -21,6 +21,8 @@ it('a drain that runs when everything is paused ends after the batch in flight, 
     ledgerRetentionMs: () => rig.sink.ledgerRetentionMs(),
     reachable: (ms) => rig.sink.reachable(ms),
     ledgerState: () => rig.sink.ledgerState(),
+    peekLedger: (ref) => rig.sink.peekLedger(ref),
+    findMessages: (ref, search) => rig.sink.findMessages(ref, search),
     close: () => Promise.resolve(),
     open(ref) {
       const session = rig.sink.open(ref);

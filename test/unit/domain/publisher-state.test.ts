@@ -39,7 +39,7 @@ const failed = outcome({ end: 'failed', failure: { code: 'KAFKA_UNAVAILABLE', me
 /** One turn of the workflow's loop with a given drain outcome. */
 function turn(state: PublisherState, now: number, result: DrainOutcome): PublisherState {
   const decision = decide(advance(state, now), now, MAX);
-  if (decision.kind !== 'drain') throw new Error(`expected a drain, got ${decision.why}`);
+  if (decision.kind !== 'drain') throw new Error(`expected a drain, got ${JSON.stringify(decision)}`);
   return drainEnded(drainStarted(advance(state, now), decision.probe, now), result, decision, now, 0.5);
 }
 

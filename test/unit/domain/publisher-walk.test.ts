@@ -94,6 +94,7 @@ function advanceWorld(world: World, { kind, after, random, ends }: Step): World 
 function drainTurn({ state, pending, now }: World, random: number, ends: Step['ends']): World {
   const advanced = advance(state, now);
   const decision = decide(advanced, now, MAX);
+  if (decision.kind === 'unhalt') throw new Error('no order to end a halt was given in this walk');
   if (decision.kind === 'wait') return { now, pending, state: waitStarted(advanced, decision, now) };
   const result = drained(pending, decision, ends);
   const started = drainStarted(advanced, decision.probe, now);

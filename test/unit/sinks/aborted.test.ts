@@ -1,4 +1,4 @@
-import { splitAborted } from '../../../src/audit/aborted';
+import { splitAborted } from '../../../src/sinks/kafka/aborted';
 
 const data = (offset: number, producerId: string, inTransaction = true) => ({
   offset: String(offset),

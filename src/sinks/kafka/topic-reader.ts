@@ -3,7 +3,7 @@ import type { KafkaConfig } from 'kafkajs';
 import Cluster from 'kafkajs/src/cluster';
 import socketFactory from 'kafkajs/src/network/socketFactory';
 import { setTimeout as delay } from 'node:timers/promises';
-import { errorMessage, OutboxError } from '../domain/errors';
+import { errorMessage, OutboxError } from '../../domain/errors';
 import { splitAborted } from './aborted';
 
 export type AuditedRecord = Cluster.FetchedRecord;
@@ -13,6 +13,8 @@ export interface TopicVisitor {
   committed(topic: string, partition: number, record: AuditedRecord): void;
   /** A record that only `read_uncommitted` consumers see. */
   aborted(topic: string, partition: number, record: AuditedRecord): void;
+  /** Awaited before more is fetched. */
+  answered?(): Promise<void>;
 }
 
 /** A partition of which something is still undecided: an open transaction holds the last stable offset back. */
@@ -42,7 +44,7 @@ const ATTEMPTS = 20;
 const RETRY_MS = 250;
 
 /**
- * Reads topics from their start to their end by plain Fetch requests: no consumer group, nothing committed, and the end is
+ * Reads topics from their start (or from the first record that is not older than `sinceMs`) to their end by plain Fetch requests: no consumer group, nothing committed, and the end is
  * known (a group consumer cannot tell "nothing more" from "only aborted records and markers are left").
  * The requests are `read_committed` and the broker answers such a request with aborted records too, naming their
  * transactions, so one pass tells what each kind of consumer sees.
@@ -59,7 +61,12 @@ export class TopicReader {
   }
 
   /** Topics that do not exist are skipped: their events will be found missing. Rejects with KAFKA_UNAVAILABLE. */
-  static async open(config: KafkaConfig, topics: readonly string[], visitor: TopicVisitor): Promise<TopicReader> {
+  static async open(
+    config: KafkaConfig,
+    topics: readonly string[],
+    visitor: TopicVisitor,
+    sinceMs?: number,
+  ): Promise<TopicReader> {
     const settings: KafkaConfig = {
       connectionTimeout: 3_000,
       retry: { retries: 4, initialRetryTime: 100, maxRetryTime: 2_000 },
@@ -78,7 +85,7 @@ export class TopicReader {
       maxInFlightRequests: null,
     });
     try {
-      const positions = await patiently(() => startPositions(kafka, topics));
+      const positions = await patiently(() => startPositions(kafka, topics, sinceMs));
       await cluster.connect();
       if (positions.length > 0)
         await cluster.addMultipleTargetTopics([...new Set(positions.map(({ topic }) => topic))]);
@@ -106,6 +113,7 @@ export class TopicReader {
       const held = open.every((position) => position.end !== null && position.next >= position.lastStable);
       if (held && Date.now() >= deadline) return open.map(undecided);
       await this.#fetch(open, held ? 100 : 20);
+      await this.visitor.answered?.();
     }
   }
 
@@ -194,7 +202,11 @@ async function patiently<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-async function startPositions(kafka: Kafka, topics: readonly string[]): Promise<Position[]> {
+async function startPositions(
+  kafka: Kafka,
+  topics: readonly string[],
+  sinceMs: number | undefined,
+): Promise<Position[]> {
   const admin = kafka.admin();
   try {
     await admin.connect();
@@ -202,12 +214,18 @@ async function startPositions(kafka: Kafka, topics: readonly string[]): Promise<
     const offsets = await Promise.all(
       topics
         .filter((topic) => existing.has(topic))
-        .map(async (topic) => (await admin.fetchTopicOffsets(topic)).map((found) => ({ topic, ...found }))),
+        .map(async (topic) => {
+          if (sinceMs !== undefined) {
+            const found = await admin.fetchTopicOffsetsByTimestamp(topic, sinceMs);
+            return found.map(({ partition, offset }) => ({ topic, partition, from: offset }));
+          }
+          return (await admin.fetchTopicOffsets(topic)).map(({ partition, low }) => ({ topic, partition, from: low }));
+        }),
     );
-    return offsets.flat().map(({ topic, partition, low }) => ({
+    return offsets.flat().map(({ topic, partition, from }) => ({
       topic,
       partition,
-      next: Number(low),
+      next: Number(from),
       end: null,
       lastStable: 0,
       emptyAnswers: 0,

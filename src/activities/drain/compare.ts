@@ -1,0 +1,64 @@
+import { reconcile } from '../../domain/settlement';
+import type { Settlement } from '../../domain/settlement';
+import { failpoint } from '../../failpoints/failpoint';
+import { unsettledBatches } from '../../postgres/batches';
+import type { RecordedBatch } from '../../postgres/batches';
+import { readBatch } from '../../postgres/publisher-save';
+import { checkFence, takeOver } from '../../postgres/publishers';
+import type { PublisherRecord } from '../../postgres/publishers';
+import type { LedgerEntry } from '../../sinks/sink';
+import type { DrainDeps } from './context';
+import type { Hold } from './hold';
+
+/** What Postgres and Kafka each say of a publisher, read under a fence and an epoch of one's own. */
+export interface Sides {
+  readonly row: PublisherRecord;
+  readonly unsettled: readonly RecordedBatch[];
+  /** Id of the last settled batch; null if its row is gone by retention. */
+  readonly settledBatchId: string | null;
+  readonly ledger: LedgerEntry | null;
+  readonly verdict: Settlement;
+}
+
+/**
+ * D0 and D1. Raises the fence in Postgres, then fences the older producers in Kafka, then reads the ledger: in this order,
+ * for a ledger read before the fence could still change. `from` is the fence that this drain held before a doubt; null at
+ * its start, when it may take over from anybody.
+ */
+export async function compareSides(
+  deps: Pick<DrainDeps, 'pool' | 'sink' | 'worker'>,
+  hold: Hold,
+  from: string | null,
+): Promise<Sides> {
+  const { ref } = hold;
+  hold.clean = null;
+  await failpoint('before_fence');
+  const row = await takeOver(deps.pool, ref, deps.worker, from);
+  await failpoint('after_fence');
+
+  // One doubt = one new epoch: the old producer is thrown away, never aborted and reused.
+  await hold.session.discard();
+  hold.session = deps.sink.open(ref);
+  await hold.session.takeOver();
+  await failpoint('after_init_producer');
+
+  // Without this check the older of two racing drains could own the newer epoch, and both would send.
+  await checkFence(deps.pool, ref, row.fence);
+  const ledger = await hold.session.readLedger();
+  await failpoint('after_ledger_read');
+  // The clock that judges the ledger's age is read after it: a drain frozen in between for longer than the broker keeps
+  // offsets would find an expired ledger, think it young, and send a committed batch again.
+  const { now } = await checkFence(deps.pool, ref, row.fence);
+
+  const unsettled = await unsettledBatches(deps.pool, ref);
+  const last = await readBatch(deps.pool, ref, row.settled);
+  const settledBatchId = last?.batchId ?? null;
+  const verdict = reconcile(
+    { ...row, settledBatchId, settledAt: last?.recordedAt ?? row.settledAt },
+    unsettled,
+    ledger,
+    await deps.sink.ledgerRetentionMs(),
+    now,
+  );
+  return { row, unsettled, settledBatchId, ledger, verdict };
+}

@@ -1,0 +1,39 @@
+import type { PublisherRef } from '../domain/publisher';
+import type { Db } from './query';
+import { query } from './query';
+
+/** A halted publisher as Postgres knows it: one of the two sides that an operator compares. Times are ms since epoch. */
+export interface HaltedPublisher extends PublisherRef {
+  readonly why: string | null;
+  readonly since: number | null;
+  /** Which way out was chosen last, and why it was refused. */
+  readonly refused: string | null;
+  readonly recorded: number;
+  readonly settled: number;
+  readonly settledAt: number | null;
+  /** Id of the last settled batch; null if its row is gone by retention. */
+  readonly settledBatchId: string | null;
+  readonly unsettled: readonly { readonly seq: number; readonly batchId: string; readonly events: number }[];
+}
+
+/** All halted publishers, or those of one tenant. */
+export async function haltedPublishers(db: Db, tenant: string | null = null): Promise<HaltedPublisher[]> {
+  return query<HaltedPublisher & Record<string, unknown>>(
+    db,
+    `select p.tenant_id as tenant, p.destination, p.shard::int, p.halted ->> 'why' as why,
+            (p.halted ->> 'since')::float8 as since, p.halted ->> 'refused' as refused, p.recorded::float8, p.settled::float8,
+            (extract(epoch from p.settled_at) * 1000)::float8 as "settledAt", last.batch_id as "settledBatchId",
+            coalesce(open.batches, '[]') as unsettled
+     from outbox.publishers p
+     left join outbox.batches last on last.tenant_id = p.tenant_id and last.destination = p.destination
+       and last.shard = p.shard and last.seq = p.settled
+     left join lateral (
+       select jsonb_agg(jsonb_build_object('seq', b.seq, 'batchId', b.batch_id, 'events', b.events) order by b.seq) as batches
+       from outbox.batches b
+       where b.tenant_id = p.tenant_id and b.destination = p.destination and b.shard = p.shard and b.settled_at is null
+     ) open on true
+     where p.halted is not null and ($1::text is null or p.tenant_id = $1)
+     order by p.tenant_id, p.destination, p.shard`,
+    [tenant],
+  );
+}

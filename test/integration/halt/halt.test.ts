@@ -1,0 +1,237 @@
+import { randomUUID } from 'node:crypto';
+import { Kafka, logLevel } from 'kafkajs';
+import { resolveHalted } from '../../../src/activities/halt/activity';
+import type { HaltChoice, HaltOutcome } from '../../../src/domain/halt';
+import { ledgerGroup } from '../../../src/domain/publisher';
+import { recordBatch, unsettledBatches } from '../../../src/postgres/batches';
+import { eventsByIds } from '../../../src/postgres/claims';
+import { countByStatus, getEvent } from '../../../src/postgres/events';
+import { haltedPublishers } from '../../../src/postgres/halted';
+import { savePublisherState } from '../../../src/postgres/publisher-save';
+import { readPublisher, takeOver } from '../../../src/postgres/publishers';
+import { readInstallId } from '../../../src/postgres/tenants';
+import { createDrainRig, readTopic } from '../../support/drain';
+import type { DrainRig } from '../../support/drain';
+import { feedAll, replayOf } from '../../support/replays';
+import { testServers } from '../../support/stack';
+
+const REF = { tenant: 'acme', destination: 'kafka', shard: 0 };
+
+const TABLES = ['events', 'publishers', 'batches', 'replays', 'replay_events'];
+
+/** Row and ledger contradict each other, on real servers, and an operator decides. */
+describe('ending a halt', () => {
+  let rig: DrainRig;
+  beforeEach(async () => {
+    rig = await createDrainRig('acme', 'globex');
+  });
+  afterEach(() => rig.close());
+
+  const decide = (choice: Exclude<HaltChoice, 'recheck'>): Promise<HaltOutcome> =>
+    resolveHalted(rig.worker('operator'), { publisher: REF, choice, by: 'test', why: 'the copy is from yesterday' });
+  const drain = () => rig.drain(rig.worker(randomUUID()));
+  const halts = async (why: string): Promise<void> =>
+    expect(await drain()).toMatchObject({
+      end: 'halted',
+      failure: { message: expect.stringContaining(why) as string },
+    });
+
+  async function backup(): Promise<void> {
+    for (const table of TABLES) {
+      await rig.db.pool.query(`create table copy_${table} as select * from outbox.${table}`);
+    }
+  }
+  async function restore(): Promise<void> {
+    for (const table of TABLES) {
+      await rig.db.pool.query(`truncate outbox.${table} cascade`);
+      await rig.db.pool.query(`insert into outbox.${table} overriding system value select * from copy_${table}`);
+    }
+    await rig.db.pool.query(
+      `select setval(pg_get_serial_sequence('outbox.events', 'event_id'), max(event_id)) from outbox.events`,
+    );
+  }
+  async function deleteLedger(): Promise<void> {
+    const admin = new Kafka({ brokers: testServers().kafkaBrokers, logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    await admin.deleteGroups([ledgerGroup(await readInstallId(rig.db.pool), REF)]);
+    await admin.disconnect();
+  }
+  async function dropMessages(before: (partition: number, high: number) => number): Promise<void> {
+    const admin = new Kafka({ brokers: testServers().kafkaBrokers, logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    const partitions = (await admin.fetchTopicOffsets(rig.topic)).map(({ partition, high }) => {
+      return { partition, offset: String(Math.max(0, before(partition, Number(high)))) };
+    });
+    await admin.deleteTopicRecords({ topic: rig.topic, partitions });
+    await admin.disconnect();
+  }
+  /** How often each event is in the topic. */
+  async function copies(expected: number): Promise<Map<string, number>> {
+    const counts = new Map<string, number>();
+    for (const { eventId } of await readTopic(rig.topic, expected)) counts.set(eventId, (counts.get(eventId) ?? 0) + 1);
+    return counts;
+  }
+
+  /** 10 published; a copy with 250 pending; these published in 3 batches; 5 stored and published that the copy lacks. */
+  async function restoreOlderCopy(): Promise<{ first: string[]; pending: string[] }> {
+    const first = await rig.store('acme', 10);
+    await drain();
+    const pending = await rig.store('acme', 250);
+    await backup();
+    await drain();
+    await rig.store('acme', 5);
+    await drain();
+    await restore();
+    return { first, pending };
+  }
+
+  it('adopt after an older copy was restored: what Kafka holds is published, nothing is sent twice', async () => {
+    const { first, pending } = await restoreOlderCopy();
+    // Given the id of an event that the copy has forgotten and that is in Kafka: another event all the same.
+    const [reused = ''] = await rig.store('acme', 1);
+    await halts('ledger');
+    const outcome = await decide('adopt');
+    expect(outcome).toMatchObject({ done: true, explanation: expect.stringContaining('250 ') as string });
+    expect(await countByStatus(rig.db.pool, 'acme')).toEqual({ pending: 1, published: 260, failed: 0, skipped: 0 });
+    const ledger = await rig.sink.peekLedger(REF);
+    expect(await readPublisher(rig.db.pool, REF)).toMatchObject({ recorded: ledger?.seq, settled: ledger?.seq });
+
+    const more = await rig.store('acme', 3);
+    expect(await drain()).toMatchObject({ end: 'empty', published: 4 });
+    const seen = await readTopic(rig.topic, 269);
+    expect(seen).toHaveLength(269);
+    const counts = new Map<string, number>();
+    for (const { eventId } of seen) counts.set(eventId, (counts.get(eventId) ?? 0) + 1);
+    for (const id of [...first, ...pending]) expect(counts.get(id)).toBe(1);
+    expect(counts.get(reused)).toBe(2);
+    expect(more).toHaveLength(3);
+    const place = seen.find((message) => message.eventId === pending[100]);
+    expect(await getEvent(rig.db.pool, 'acme', pending[100] ?? '')).toMatchObject({
+      status: 'published',
+      partition: place?.partition,
+      offset: place?.offset,
+      batch: place?.producerId.split('@')[1],
+    });
+  });
+
+  it('adopt ends what an older copy had in doubt: the members of its batch that Kafka holds, and no others', async () => {
+    const ids = await rig.store('acme', 8);
+    const row = await takeOver(rig.db.pool, REF, 'dead');
+    const { fence, revision } = row;
+    const old = { ref: REF, fence, revision, seq: 1, batchId: randomUUID(), grantId: 'g', eventIds: ids, bytes: 1 };
+    await recordBatch(rig.db.pool, old);
+    await backup();
+    // In Kafka this batch was recorded anew with half of its events, and another one followed.
+    const session = rig.sink.open(REF);
+    await session.takeOver();
+    const send = async (seq: number, members: string[]): Promise<void> => {
+      const events = await eventsByIds(rig.db.pool, 'acme', members);
+      await session.publish({ batchId: randomUUID(), seq, events }, { deadlineMs: 8_000 });
+    };
+    await send(1, ids.slice(0, 4));
+    await send(2, ids.slice(4, 6));
+    await session.discard();
+    await restore();
+
+    await halts('ledger says 2');
+    expect(await decide('adopt')).toMatchObject({ done: true });
+    expect(await unsettledBatches(rig.db.pool, REF)).toEqual([]);
+    expect(await countByStatus(rig.db.pool, 'acme')).toMatchObject({ pending: 2, published: 6 });
+    expect(await drain()).toMatchObject({ end: 'empty', published: 2 });
+    expect([...(await copies(8)).values()]).toEqual(Array(8).fill(1));
+  });
+
+  it('resend after an older copy was restored: all that it has pending is sent again, and nothing else', async () => {
+    const { first, pending } = await restoreOlderCopy();
+    await halts('ledger');
+    expect(await decide('resend')).toMatchObject({ done: true });
+    expect(await rig.sink.peekLedger(REF)).toMatchObject({ seq: 1 });
+    expect(await drain()).toMatchObject({ end: 'empty', published: 250 });
+    const counts = await copies(10 + 250 + 5 + 250);
+    for (const id of first) expect(counts.get(id)).toBe(1);
+    for (const id of pending) expect(counts.get(id)).toBe(2);
+  });
+
+  it('a deleted ledger: adopt is refused with a remedy, resend goes on and doubles only what was in doubt', async () => {
+    const ids = await rig.store('acme', 20);
+    await drain();
+    await deleteLedger();
+    const more = await rig.store('acme', 5);
+    await halts('no ledger');
+    expect(await decide('adopt')).toEqual({
+      done: false,
+      explanation: expect.stringContaining('Choose resend') as string,
+    });
+    await halts('no ledger');
+    expect(await decide('resend')).toMatchObject({ done: true });
+    expect(await drain()).toMatchObject({ end: 'empty', published: 5 });
+    expect([...(await copies(25)).keys()].sort()).toEqual([...ids, ...more].sort());
+    expect(await readTopic(rig.topic, 25)).toHaveLength(25);
+  });
+
+  it('refuses to adopt what Kafka may have dropped, and adopts it while an older message of the publisher is still there', async () => {
+    const { first } = await restoreOlderCopy();
+    const older = new Map<number, number>();
+    for (const { partition, offset, eventId } of await readTopic(rig.topic, 265)) {
+      if (first.includes(eventId)) older.set(partition, Math.max(older.get(partition) ?? 0, Number(offset)));
+    }
+    await dropMessages((partition) => older.get(partition) ?? 0);
+    expect(await decide('adopt')).toMatchObject({ done: true, explanation: expect.stringContaining('250 ') as string });
+    await rig.db.pool.query(`drop table ${TABLES.map((table) => `copy_${table}`).join(', ')}`);
+
+    await rig.store('acme', 50);
+    await backup();
+    await drain();
+    await restore();
+    await dropMessages((_, high) => high - 2);
+    const refused = await decide('adopt');
+    expect(refused).toEqual({ done: false, explanation: expect.stringMatching(/has dropped.*resend/) as string });
+    expect(await countByStatus(rig.db.pool, 'acme')).toMatchObject({ pending: 50 });
+    await halts('ledger');
+  });
+
+  it('adopts the copies of a replay as copies', async () => {
+    const ids = await rig.store('acme', 30);
+    await drain();
+    await replayOf(rig, 'acme', { eventIds: ids.slice(0, 20) });
+    await feedAll(rig, 'acme');
+    await backup();
+    await drain();
+    await restore();
+    await halts('ledger');
+    expect(await decide('adopt')).toMatchObject({ done: true, explanation: expect.stringContaining('20 ') as string });
+    expect(await drain()).toMatchObject({ end: 'empty', published: 0 });
+    expect(await readTopic(rig.topic, 50)).toHaveLength(50);
+    expect(await feedAll(rig, 'acme')).toMatchObject({ state: 'done', published: 20, pending: 0 });
+  });
+
+  it('refuses to adopt a Kafka that knows less than Postgres', async () => {
+    await rig.store('acme', 3);
+    await drain();
+    await rig.db.pool.query('update outbox.publishers set recorded = 9, settled = 9 where tenant_id = $1', ['acme']);
+    await halts('has settled 9');
+    expect(await decide('adopt')).toEqual({ done: false, explanation: expect.stringContaining('is behind') as string });
+  });
+
+  it('changes nothing where both sides agree, whatever was chosen', async () => {
+    const ids = await rig.store('acme', 4);
+    await drain();
+    for (const choice of ['adopt', 'resend'] as const) {
+      expect(await decide(choice)).toEqual({ done: true, explanation: expect.stringContaining('agree') as string });
+    }
+    expect([...(await copies(4)).keys()].sort()).toEqual([...ids].sort());
+  });
+
+  it('shows both sides', async () => {
+    expect(await rig.sink.peekLedger(REF)).toBeNull();
+    await restoreOlderCopy();
+    const halted = { why: 'the ledger says more', since: 5 };
+    await savePublisherState(rig.db.pool, REF, { why: 'halted', until: null, paused: null, halted, limits: {} });
+    const [shown, ...others] = await haltedPublishers(rig.db.pool);
+    expect(others).toEqual([]);
+    expect(shown).toMatchObject({ ...REF, ...halted, refused: null, recorded: 1, settled: 1, unsettled: [] });
+    expect(shown?.settledBatchId).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await rig.sink.peekLedger(REF)).toMatchObject({ seq: 5, batchId: expect.any(String) as string });
+    expect(await haltedPublishers(rig.db.pool, 'globex')).toEqual([]);
+  });
+});
