@@ -31,6 +31,8 @@ export async function measureQuiet(
   const [busy = ''] = tenantNames(rig.servers, 'busy', 1);
   await rig.tenants([...quiet, busy]);
   const pool = new Pool({ connectionString: rig.servers.databaseUrl, max: 8, application_name: 'bench' });
+  // At the end of a run that is cut short the database goes first.
+  pool.on('error', (error) => log(error.message));
   const worker = await rig.worker();
   const posting = new Posting(rig, pool, quiet, log);
   try {

@@ -33,8 +33,8 @@ async function main(): Promise<number> {
     const rig = await FairnessRig.start(await startServers(closing, log), closing);
     const figures: Record<string, unknown> = {};
     const size = given.quick
-      ? { seconds: 15, bulk: 60_000, backlog: 30_000 }
-      : { seconds: 30, bulk: 300_000, backlog: 50_000 };
+      ? { seconds: 15, bulk: 60_000, backlog: 60_000 }
+      : { seconds: 30, bulk: 300_000, backlog: 100_000 };
     if (parts.includes('quiet')) figures['quiet'] = await measureQuiet(rig, { tenants: 50, ...size }, log);
     if (parts.includes('weights')) figures['weights'] = await measureWeights(rig, size, log);
     const quota = { seconds: 2 * size.seconds };

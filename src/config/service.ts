@@ -94,7 +94,7 @@ export const serviceVariables = {
   }),
   OUTBOX_MAX_DRAINS: withDefault(integer(1, 1_000), '50', {
     section: 'Publishing',
-    about: 'Drains at the same time per worker.',
+    about: 'Drains that publish at the same time per worker; as many more may wait for events or for their turn.',
   }),
   OUTBOX_MAX_PRODUCERS: withDefault(integer(1, 10_000), '64', {
     section: 'Publishing',

@@ -30,6 +30,11 @@ const MAX_GRANT = 1_000_000;
 /** Time from a frozen or killed worker to the take-over by another. */
 const HEARTBEAT_TIMEOUT_MS = 5_000;
 const ACTIVITY_POLLERS = 3;
+/**
+ * A drain that lingers needs a slot and nearly nothing else. With one slot for each that may publish, 50 tenants of an event a
+ * second pushed each other out and were woken anew for each event, which a development server hardly bears.
+ */
+const SLOTS_PER_DRAIN = 2;
 const STICKY_TIMEOUT_MS = 3_000;
 /** Of the slots: so many more for publishers whose last drain failed, and never one of the others'. */
 const SUSPECT_SHARE = 1 / 3;
@@ -61,7 +66,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     pool,
     sink,
     sessions,
-    linger: new LingerHub(pool, config.drain.maxDrains),
+    linger: new LingerHub(pool, config.drain.maxDrains * SLOTS_PER_DRAIN, config.drain.maxDrains),
     observer: drainObserver(metrics, logger),
     worker: identity,
     batchEvents: config.drain.batchEvents,
@@ -125,7 +130,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
       }),
       ...replayActivities(pool, (ref) => waker.wake([ref], 'replay'), replayObserver(logger)),
     },
-    maxConcurrentActivityTaskExecutions: config.drain.maxDrains,
+    maxConcurrentActivityTaskExecutions: config.drain.maxDrains * SLOTS_PER_DRAIN,
     maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
     // After a kill the server offers a workflow's next step to the dead worker for this long first; with the default of 10 s
     // a worker killed every 10 s would hardly let any publisher move.

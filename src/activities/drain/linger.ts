@@ -2,6 +2,8 @@ import type { Pool } from 'pg';
 import { publisherId } from '../../domain/publisher';
 import type { PublisherRef } from '../../domain/publisher';
 import { pendingExists } from '../../postgres/claims';
+import type { Turn } from './turns';
+import { FREE_TURN, Turns } from './turns';
 
 /** How often the worker looks for new events of its lingering publishers, ms: half of it is the mean wait it adds. */
 const LOOK_MS = 5;
@@ -25,19 +27,33 @@ export class LingerHub {
   private drains = 0;
   private suspects = 0;
 
+  private readonly turns: Turns;
+
+  /** `slots`: activities at the same time; `turns`: how many of them publish, the others linger or wait for a turn. */
   constructor(
     private readonly pool: Pool,
     private readonly slots: number,
-  ) {}
+    turns = slots,
+  ) {
+    this.turns = new Turns(turns);
+  }
 
-  /** Counts a running drain; call the returned function when it ends. Suspect ones have slots of their own. */
-  enter(suspect = false): () => void {
+  /** Counts a running drain; `leave` when it ends. Suspect ones have slots of their own, so they wait for no turn. */
+  enter(suspect: boolean): { readonly turn: Turn; readonly leave: () => void } {
     this.drains += 1;
     if (suspect) this.suspects += 1;
-    return () => {
+    const turn = suspect ? FREE_TURN : this.turns.turn();
+    const leave = (): void => {
       this.drains -= 1;
       if (suspect) this.suspects -= 1;
+      turn.give();
     };
+    return { turn, leave };
+  }
+
+  /** True while a drain of this worker waits for its turn. */
+  get awaited(): boolean {
+    return this.turns.awaited;
   }
 
   /** Running drains that have something to publish: what lingers holds no events. */
@@ -52,7 +68,7 @@ export class LingerHub {
 
   /** True while others are quiet beside the busy ones, or wait for a slot: then nobody should hold the process for long. */
   get shared(): boolean {
-    return this.waiting.size > 0 || this.crowded;
+    return this.waiting.size > 0 || this.awaited || this.crowded;
   }
 
   /** Resolves true as soon as the publisher has work, false after `ms`, when stopped, or when slots get scarce. */

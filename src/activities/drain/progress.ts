@@ -6,13 +6,16 @@ import type { BatchLimit } from './batch-share';
 import { batchShare } from './batch-share';
 import { Pace } from './pace';
 import type { BlockedTopic } from './screen';
+import type { Turn } from './turns';
 
 /**
- * A drain that others wait for ends after this long, ms, times its weight: short enough to be fair, long enough for several
- * batches. The weight makes the slice longer, not the turn more frequent: turns are what Temporal's queue deals out, from
- * several partitions and by chance, so that a weight given to it is honoured for long queues only.
+ * A drain that others wait for gives its turn away after this long, ms, times its weight: short enough to be fair, long enough
+ * for several batches. The weight makes a turn longer, not more frequent: Temporal's queue deals tasks out from several
+ * partitions and by chance, so that a weight given to it is honoured for long queues only.
  */
-const CROWDED_MS = 1_000;
+const TURN_MS = 1_000;
+/** Waits for turns come on top of `maxMs`, up to this, ms: within the margin after which the activity counts as stuck. */
+const WAITS_MS = 60_000;
 const WEIGHT = { least: 0.25, most: 10 };
 
 const CAUTIOUS_EVENTS = 500;
@@ -33,6 +36,8 @@ export class DrainProgress {
   readonly blocked = new Map<string, BlockedTopic>();
   readonly pace = new Pace();
   private startedAt = Date.now();
+  private turnAt = Date.now();
+  private waitedMs = 0;
 
   constructor(
     private readonly deps: DrainDeps,
@@ -41,11 +46,32 @@ export class DrainProgress {
     readonly stop: AbortSignal,
     /** Recorded under this grant by an earlier attempt whose result was lost. */
     readonly before: { readonly events: number; readonly bytes: number },
+    private readonly turn: Turn,
   ) {}
 
   /** The take-over is done: from here on the drain's time counts. */
   begin(): void {
     this.startedAt = Date.now();
+    this.turnAt = this.startedAt;
+  }
+
+  /** True when others have waited long enough for this drain's turn. */
+  get turnOver(): boolean {
+    const weight = Math.min(WEIGHT.most, Math.max(WEIGHT.least, this.request.weight ?? 1));
+    return Date.now() - this.turnAt >= TURN_MS * weight;
+  }
+
+  /** Lets others publish while `pause` runs, then waits for the next turn. */
+  async yieldTurn<T>(pause: () => Promise<T>): Promise<T> {
+    this.turn.give();
+    try {
+      return await pause();
+    } finally {
+      const asked = Date.now();
+      await this.turn.take(this.stop);
+      this.turnAt = Date.now();
+      this.waitedMs += this.turnAt - asked;
+    }
   }
 
   /** Most events and payload bytes of the next batch: few after a failure, which may be a destination too slow for many. */
@@ -92,14 +118,13 @@ export class DrainProgress {
   mustEnd(): DrainEnd | null {
     if (this.stop.aborted) return 'stopping';
     if (this.remaining === 0 || this.remainingBytes === 0) return 'granted';
-    const weight = Math.min(WEIGHT.most, Math.max(WEIGHT.least, this.request.weight ?? 1));
-    const slice = this.deps.linger.crowded ? CROWDED_MS * weight : Infinity;
-    const limit = Math.min(slice, this.request.maxMs);
+    if (this.deps.linger.crowded && this.turnOver) return 'time';
+    const limit = this.request.maxMs + Math.min(this.waitedMs, WAITS_MS);
     return Date.now() - this.startedAt >= limit ? 'time' : null;
   }
 
   /** How long the drain may wait for new events now. */
-  lingerMs(): number {
+  get lingerMs(): number {
     return Math.min(this.request.lingerMs, this.startedAt + this.request.maxMs - Date.now());
   }
 }

@@ -53,6 +53,11 @@ export class PublishLoop {
         await this.settles.finish();
         return end;
       }
+      if (this.deps.linger.awaited && this.progress.turnOver) {
+        await this.settles.finish();
+        await this.progress.yieldTurn(() => Promise.resolve());
+        continue;
+      }
       const overtaken = selection.ahead && (await isOvertaken(this.deps, this.hold, selection, this.claimOptions()));
       if (overtaken) selection = await this.claim(false);
       if (await this.waiting.bringBack(selection)) selection = await this.claim(false);
@@ -212,7 +217,8 @@ export class PublishLoop {
    */
   private async waitForMore(revision: number): Promise<boolean> {
     const { deps, hold, progress } = this;
-    if (await deps.linger.wait(hold.ref, progress.lingerMs(), progress.stop)) return true;
+    const { lingerMs, stop } = progress;
+    if (await progress.yieldTurn(() => deps.linger.wait(hold.ref, lingerMs, stop))) return true;
     if (progress.stop.aborted) return true;
     if (hold.clean === null) return true;
     await failpoint('before_sleep');

@@ -24,14 +24,15 @@ const MAX_DOUBTS = 20;
 export async function runDrain(deps: DrainDeps, call: DrainCall, firstAttempt: boolean): Promise<DrainOutcome> {
   const { request } = call;
   const hold = deps.sessions.checkout(request.publisher);
-  const leave = deps.linger.enter(request.cautious);
+  const { turn, leave } = deps.linger.enter(request.cautious);
   const stop = firstOf(deps.stopping, call.cancelled);
-  let progress = new DrainProgress(deps, request, stop.signal, { events: 0, bytes: 0 });
+  let progress = new DrainProgress(deps, request, stop.signal, { events: 0, bytes: 0 }, turn);
   let ended: { end: DrainEnd; failure: DrainFailure | null };
   try {
+    await turn.take(stop.signal);
     if (!firstAttempt) {
       const before = await grantTotals(deps.pool, request.publisher, request.grantId);
-      progress = new DrainProgress(deps, request, stop.signal, before);
+      progress = new DrainProgress(deps, request, stop.signal, before, turn);
     }
     ended = await settleAndPublish(deps, hold, call, progress);
   } catch (error) {
