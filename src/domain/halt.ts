@@ -1,5 +1,4 @@
 import type { PublisherRef } from './publisher';
-import type { PublisherState } from './publisher-state';
 
 /**
  * How an operator ends a halt. Nothing is ever chosen for them.
@@ -27,20 +26,4 @@ export interface HaltRequest extends HaltOrder {
 export interface HaltOutcome {
   readonly done: boolean;
   readonly explanation: string;
-}
-
-/** `recheck` ends the halt at once and lets the next drain compare; the others are carried out first. */
-export function unhalt(state: PublisherState, order: HaltOrder | null): PublisherState {
-  if (order !== null && state.halted !== null) return { ...state, halted: { ...state.halted, order } };
-  return { ...state, halted: null, drain: { ...state.drain, woken: true, doubt: true, retryAt: null } };
-}
-
-/** After an order was carried out, or refused: then the publisher stays halted and says why. */
-export function haltOrderEnded(state: PublisherState, order: HaltOrder, outcome: HaltOutcome): PublisherState {
-  const said = `${order.choice} (${order.by}: ${order.why}): ${outcome.explanation}`.slice(0, 2_000);
-  // An operator may have chosen `recheck` meanwhile, or another order: that one stands.
-  if (state.halted?.order !== order) return state;
-  if (outcome.done) return { ...unhalt(state, null), lastHalt: said };
-  const { why, since } = state.halted;
-  return { ...state, halted: { why, since, refused: said } };
 }

@@ -17,7 +17,7 @@ import type {
   PublisherSettings,
 } from '../domain/publisher-settings';
 import { openBreakerOf } from '../domain/breaker';
-import { haltOrderEnded } from '../domain/halt';
+import { haltOrderEnded } from '../domain/publisher-halt';
 import type { HaltOrder } from '../domain/halt';
 import { drainEnded, drainStarted, waitStarted } from '../domain/publisher-outcome';
 import type { Decision, PublisherState } from '../domain/publisher-state';

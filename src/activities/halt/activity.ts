@@ -4,12 +4,10 @@ import type { HaltOutcome, HaltRequest } from '../../domain/halt';
 import { countMissing } from '../../postgres/adopt';
 import { compareSides } from '../drain/compare';
 import type { Sides } from '../drain/compare';
-import type { DrainDeps } from '../drain/context';
 import type { Hold } from '../drain/hold';
 import { adopt } from './adopt';
+import type { HaltDeps } from './deps';
 import { resend } from './resend';
-
-export type HaltDeps = Pick<DrainDeps, 'pool' | 'sink' | 'worker' | 'observer' | 'publishDeadlineMs'>;
 
 const HEARTBEAT_MS = 500;
 

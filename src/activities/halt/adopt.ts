@@ -2,7 +2,7 @@ import { adoptLedger, adoptPublished, knownPlaces, unpublishedTopics } from '../
 import type { HaltOutcome } from '../../domain/halt';
 import type { Sides } from '../drain/compare';
 import type { Hold } from '../drain/hold';
-import type { HaltDeps } from './activity';
+import type { HaltDeps } from './deps';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 

@@ -3,7 +3,7 @@ import { dropUnsettled } from '../../postgres/adopt';
 import type { HaltOutcome } from '../../domain/halt';
 import type { Sides } from '../drain/compare';
 import type { Hold } from '../drain/hold';
-import type { HaltDeps } from './activity';
+import type { HaltDeps } from './deps';
 
 /**
  * Postgres is right. Its unsettled batches are forgotten, so that their events are claimed anew, and the ledger is set to the

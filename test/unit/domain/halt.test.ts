@@ -1,4 +1,4 @@
-import { haltOrderEnded, unhalt } from '../../../src/domain/halt';
+import { haltOrderEnded, unhalt } from '../../../src/domain/publisher-halt';
 import type { HaltOrder } from '../../../src/domain/halt';
 import { checkUnhalt, endHalt, restore } from '../../../src/domain/publisher-commands';
 import { decide, defaultConfig, initialState } from '../../../src/domain/publisher-state';
