@@ -24,6 +24,12 @@ const CHUNK = 5_000;
 const PATIENCE_MS = 5_000;
 const LOOK_MS = 50;
 
+/** Beside events, batches and publishers. The tenant itself goes last. */
+const OWN_TABLES = [
+  ...['replay_events', 'replays', 'replay_plans', 'purged'],
+  ...['api_keys', 'ingest_buckets', 'tenants'],
+] as const;
+
 /**
  * Deletes a tenant: first its intake ends, then everything that it stored goes, in bounded steps; a deletion that was cut
  * short is simply done again. Refused while anything is unpublished, unless `force`: then that is skipped, with the reason.
@@ -153,7 +159,7 @@ async function removeRest(pool: Pool, tenant: string): Promise<void> {
        where b.tenant_id = $1 and p.tenant_id = $1 and p.destination = b.destination and p.shard = b.shard and b.seq < p.settled`,
       [tenant],
     );
-    for (const table of ['api_keys', 'ingest_buckets', 'tenants']) {
+    for (const table of OWN_TABLES) {
       await query(client, `delete from outbox.${table} where tenant_id = $1`, [tenant]);
     }
   });
