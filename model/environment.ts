@@ -1,3 +1,4 @@
+import { adopt } from './adopt';
 import { applied, deliver, timeOutTransaction } from './kafka';
 import { changeRow, inUnsettled } from './postgres';
 import { RETENTION, spend } from './scope';
@@ -13,6 +14,10 @@ export function environmentSteps(scope: Scope, world: World): Next[] {
     void nexts.push({ label, world: { ...world, ...change } });
   writers(scope, world, add);
   if (world.left.operators > 0) operators(scope, world, add);
+  if (world.left.adopts > 0) {
+    const adopted = adopt(world, scope.rules);
+    if (adopted !== null) add('an operator adopts what Kafka has', { ...adopted, left: spend(world.left, 'adopts') });
+  }
   brokers(scope, world, add);
   if (world.left.failovers > 0) failOver(world, add);
   if (world.left.ticks > 0) add('a long time passes', longTime(world));

@@ -36,7 +36,7 @@ export class Healer {
   }
 }
 
-const ONLY_RUNS: Budget = { runs: 20, faults: 0, operators: 0, shrinks: 0, failovers: 0, ticks: 0 };
+const ONLY_RUNS: Budget = { runs: 20, faults: 0, operators: 0, shrinks: 0, failovers: 0, adopts: 0, ticks: 0 };
 
 function settledKafka({ kafka }: World): Kafka {
   return { ...kafka, ...applied(kafka), late: [] };

@@ -47,6 +47,8 @@ export const MUTATIONS: readonly Mutation[] = [
   { off: ['settleOnce'], scope: 'operators', looksFor: 'harm', steps: 20 },
   { off: ['holdKey'], scope: 'shrinks', looksFor: 'harm', steps: 11 },
   { off: ['operatorsRefuse'], scope: 'operators', looksFor: 'harm', steps: 9 },
+  { off: ['adoptReadsMessages'], scope: 'adopted', looksFor: 'healed', steps: 20 },
+  { off: ['adoptComparesKeys'], scope: 'adopted', looksFor: 'harm', steps: 27 },
 ];
 
 /** A shortest trace that shows what the missing rules prevent, or null if the exploration ends without. */

@@ -18,6 +18,8 @@ export const RULES = {
   revisionChecked: 'a batch is recorded only under the revision that it was selected under',
   settleOnce: 'a settle requires the fence and that very batch unsettled',
   holdKey: 'later events of a key wait while one of it is parked: claims, screening and recording anew leave them out',
+  adoptReadsMessages: 'adopt marks as published what the messages show, not only what the ledger names',
+  adoptComparesKeys: 'adopt takes an event for a message only if dedupe key and replay are the same, not the id alone',
   operatorsRefuse: 'operators and replays do not touch events of unsettled batches',
 } as const;
 

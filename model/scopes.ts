@@ -62,6 +62,13 @@ export const SCOPES = {
     small: { runs: 1, operators: 2, failovers: 1 },
     deep: { runs: 3, operators: 2, failovers: 1 },
   },
+  /** A fail-over that forgets what drains wrote and events; then an operator adopts what Kafka has. */
+  adopted: {
+    events: [FIRST, LATE],
+    batch: 1,
+    small: { runs: 2, failovers: 1, adopts: 1 },
+    deep: { runs: 4, faults: 1, failovers: 1, adopts: 1 },
+  },
 } as const satisfies Record<string, Plan>;
 
 export type ScopeName = keyof typeof SCOPES;
@@ -69,7 +76,7 @@ export const SCOPE_NAMES = Object.keys(SCOPES) as ScopeName[];
 
 export function scopeOf(name: ScopeName, size: 'small' | 'deep', off: readonly Rule[] = [], harmOnly = false): Scope {
   const plan: Plan = SCOPES[name];
-  const none: Budget = { runs: 0, faults: 0, operators: 0, shrinks: 0, failovers: 0, ticks: 0 };
+  const none: Budget = { runs: 0, faults: 0, operators: 0, shrinks: 0, failovers: 0, adopts: 0, ticks: 0 };
   const { events, batch } = plan;
   return { name, events, batch, budget: { ...none, ...plan[size] }, rules: rulesWithout(...off), harmOnly };
 }

@@ -20,7 +20,7 @@ export function wildScope(...off: readonly Rule[]): Scope {
       { key: 'k', after: 3, stored: false },
     ],
     batch: 2,
-    budget: { runs: 24, faults: 8, operators: 6, shrinks: 4, failovers: 1, ticks: 4 },
+    budget: { runs: 24, faults: 8, operators: 6, shrinks: 4, failovers: 1, adopts: 1, ticks: 4 },
     rules: rulesWithout(...off),
   };
 }

@@ -65,6 +65,8 @@ export interface Budget {
   /** Batches recorded anew and events parked. */
   readonly shrinks: number;
   readonly failovers: number;
+  /** Halts that an operator ends by adopting Kafka's side. */
+  readonly adopts: number;
   /** Steps of the clock; two of them are the time that the broker keeps a ledger. */
   readonly ticks: number;
 }

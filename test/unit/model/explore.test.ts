@@ -14,6 +14,7 @@ const STATES = {
   time: 24_686,
   failover: 45_201,
   forgotten: 35_159,
+  adopted: 65_485,
 };
 
 describe('the drain protocol, explored wholly within each scope', () => {
