@@ -259,6 +259,46 @@ describe('publisher workflow', () => {
     expect((await stateOf(tenant)).halted).toBeNull();
   });
 
+  it('ends a halt as an operator chooses, says why where that is refused, and keeps both for whoever asks', async () => {
+    const tenant = (await rig.tenants(9))[8] ?? '';
+    const to = await topic(`${tenant}-adopt`);
+    const unhalt = (choice: string): Promise<unknown> =>
+      handleOf(tenant).executeUpdate('unhalt', { args: [{ choice, by: 'test', why: 'restored' }] });
+    await enqueue(tenant, to);
+    await until(
+      () => stateOf(tenant),
+      (s) => s.counters.published === 1 && !s.drain.woken,
+    );
+    await expect(unhalt('adopt')).rejects.toThrow();
+    const row = (set: string): Promise<unknown> =>
+      rig.installation.query(`update outbox.publishers set ${set}, fence = fence + 1 where tenant_id = $1`, [tenant]);
+    // Kafka would know less than Postgres, so there is nothing to adopt; then it knows more.
+    await row('recorded = 7, settled = 7');
+    await enqueue(tenant, to);
+    await until(
+      () => stateOf(tenant),
+      (s) => s.halted !== null,
+    );
+    await unhalt('adopt');
+    const refused = await until(
+      () => stateOf(tenant),
+      (s) => s.halted?.refused !== undefined,
+    );
+    expect(refused.halted).toMatchObject({ refused: expect.stringContaining('resend') as string });
+    expect(await published(tenant)).toBe(1);
+    await row('recorded = 0, settled = 0');
+    await unhalt('adopt');
+    await until(
+      () => published(tenant),
+      (n) => n === 2,
+    );
+    const ended = await until(
+      () => stateOf(tenant),
+      (s) => s.halted === null,
+    );
+    expect(ended.lastHalt).toContain('adopt (test: restored)');
+  });
+
   it('opens its breaker while its only topic is missing, and closes by itself when it is there', async () => {
     const tenant = (await rig.tenants(6))[5] ?? '';
     const to = `${tenant}-later`;
