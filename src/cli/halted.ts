@@ -3,14 +3,14 @@ import { tenant } from './arguments';
 import { adminCommand, changeCommand, finalCommand, printDone, printDryRun } from './command';
 import type { ChangeFlags, FinalFlags } from './command';
 import { listOf, print, printFields, printJson, printRecords, recordOf, without } from './output';
-import { pages, path } from './pages';
+import { path, queryOf } from './pages';
 import { clientOf, run } from './run';
 import type { AdminFlags } from './run';
 import type { AdminClient } from './admin-client';
 
 const ABOUT = {
-  adopt: "take Kafka's side: what the ledger says is committed counts as published, the rest is sent",
-  resend: "take Postgres's side: what is not settled is sent again, although Kafka may have it already",
+  adopt: 'Kafka tells the truth: what its topics hold counts as published, the row follows the ledger',
+  resend: 'Postgres tells the truth: the ledger is set to the row, what is not settled is sent again, possibly twice',
 } as const;
 
 /** Adds `outboxctl halted`: publishers whose row and ledger contradict each other. */
@@ -31,10 +31,8 @@ export function registerHalted(program: Command): void {
   }
 }
 
-async function haltedOf(client: AdminClient, name: string | undefined): Promise<Record<string, unknown>[]> {
-  const halted: Record<string, unknown>[] = [];
-  for await (const page of pages(client, '/admin/halted', {})) halted.push(...listOf(page, 'halted'));
-  return name === undefined ? halted : halted.filter((row) => row['tenant_id'] === name);
+async function haltedOf(client: AdminClient, name: string | undefined): Promise<readonly Record<string, unknown>[]> {
+  return listOf(await client.request('GET', `/admin/halted${queryOf({ tenant: name })}`), 'halted');
 }
 
 async function show(name: string | undefined, flags: AdminFlags): Promise<void> {

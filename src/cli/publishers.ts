@@ -13,7 +13,7 @@ interface Flags extends ListFlags {
   readonly tenant?: string;
 }
 
-const STATES = ['sleeping', 'waking', 'running', 'paused', 'throttled', 'open', 'halted'];
+const STATES = ['sleeping', 'held', 'waking', 'running', 'paused', 'throttled', 'open', 'halted'];
 const COLUMNS = [
   'tenant_id',
   'destination',

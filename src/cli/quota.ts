@@ -16,6 +16,7 @@ interface SetFlags extends ChangeFlags {
   readonly rate?: Limit;
   readonly burst?: number;
   readonly bytes?: Limit;
+  readonly byteBurst?: number;
   readonly ingestRate?: Limit;
   readonly ingestBurst?: number;
   readonly maxPending?: Limit;
@@ -37,6 +38,7 @@ export function registerQuota(program: Command): void {
     .option('--rate <n>', 'published events per second, or none', limit)
     .option('--burst <n>', 'events that may be published at once', count)
     .option('--bytes <n>', 'published payload bytes per second, or none', limit)
+    .option('--byte-burst <n>', 'payload bytes that may be published at once', count)
     .option('--ingest-rate <n>', 'events per second accepted over HTTP, or none', limit)
     .option('--ingest-burst <n>', 'events accepted at once', count)
     .option('--max-pending <n>', 'backlog above which HTTP ingest is refused, or none', limit);
@@ -75,6 +77,7 @@ export function bodyOf(flags: Omit<SetFlags, 'why'>): Record<string, unknown> {
     ...(flags.rate !== undefined && { rate_per_second: limitBody(flags.rate) }),
     ...(flags.burst !== undefined && { burst: flags.burst }),
     ...(flags.bytes !== undefined && { bytes_per_second: limitBody(flags.bytes) }),
+    ...(flags.byteBurst !== undefined && { byte_burst: flags.byteBurst }),
     ...(Object.keys(ingest).length > 0 && { ingest }),
   };
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { tenant, weight } from './arguments';
+import { positive, tenant, weight } from './arguments';
 import { adminCommand, changeCommand, finalCommand, printDone, printDryRun } from './command';
 import type { ChangeFlags, FinalFlags } from './command';
 import { countText } from './counts';
@@ -16,6 +16,8 @@ interface DeleteFlags extends FinalFlags {
 interface SettingsFlags extends AdminFlags {
   readonly onPoison?: string;
   readonly weight?: number;
+  readonly maxAttempts?: number;
+  readonly retention?: string;
   readonly why?: string;
 }
 
@@ -49,6 +51,8 @@ function settingsCommand(noun: Command): void {
       ).choices(['hold-key', 'skip']),
     )
     .option('--weight <n>', 'share of the slots while tenants wait for each other', weight)
+    .option('--max-attempts <n>', 'refusals of one event until it is parked', positive)
+    .option('--retention <span>', 'how long published and skipped events are kept, such as 30d; none = the default')
     .option('--why <text>', 'the reason, for the change log; needed with a change')
     .action((name: string, flags: SettingsFlags) => {
       const changes = changesOf(flags);
@@ -113,6 +117,8 @@ function changesOf(flags: SettingsFlags): Record<string, unknown> {
   return {
     ...(flags.onPoison !== undefined && { on_poison: flags.onPoison }),
     ...(flags.weight !== undefined && { weight: flags.weight }),
+    ...(flags.maxAttempts !== undefined && { max_attempts: flags.maxAttempts }),
+    ...(flags.retention !== undefined && { retention: flags.retention === 'none' ? null : flags.retention }),
   };
 }
 

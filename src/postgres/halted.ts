@@ -13,7 +13,14 @@ export interface HaltedPublisher extends PublisherRef {
   readonly settledAt: number | null;
   /** Id of the last settled batch; null if its row is gone by retention. */
   readonly settledBatchId: string | null;
-  readonly unsettled: readonly { readonly seq: number; readonly batchId: string; readonly events: number }[];
+  /** The number in the row, which every take-over raises. */
+  readonly fence: string;
+  readonly unsettled: readonly {
+    readonly seq: number;
+    readonly batchId: string;
+    readonly events: number;
+    readonly recordedAt: number;
+  }[];
 }
 
 /** All halted publishers, or those of one tenant. */
@@ -22,13 +29,15 @@ export async function haltedPublishers(db: Db, tenant: string | null = null): Pr
     db,
     `select p.tenant_id as tenant, p.destination, p.shard::int, p.halted ->> 'why' as why,
             (p.halted ->> 'since')::float8 as since, p.halted ->> 'refused' as refused, p.recorded::float8, p.settled::float8,
+            p.fence::text as fence,
             (extract(epoch from p.settled_at) * 1000)::float8 as "settledAt", last.batch_id as "settledBatchId",
             coalesce(open.batches, '[]') as unsettled
      from outbox.publishers p
      left join outbox.batches last on last.tenant_id = p.tenant_id and last.destination = p.destination
        and last.shard = p.shard and last.seq = p.settled
      left join lateral (
-       select jsonb_agg(jsonb_build_object('seq', b.seq, 'batchId', b.batch_id, 'events', b.events) order by b.seq) as batches
+       select jsonb_agg(jsonb_build_object('seq', b.seq, 'batchId', b.batch_id, 'events', b.events,
+         'recordedAt', extract(epoch from b.recorded_at) * 1000) order by b.seq) as batches
        from outbox.batches b
        where b.tenant_id = p.tenant_id and b.destination = p.destination and b.shard = p.shard and b.settled_at is null
      ) open on true

@@ -35,7 +35,7 @@ export async function startApiRole(config: Config, foundation: Foundation): Prom
     { required: false },
   );
   const { events, tenants, meter } = postgresStores(pool);
-  // Connects when the doctor first asks.
+  // Connects when first asked, by the doctor or for a ledger.
   const sink = openSink(config, foundation);
   const { taskQueue } = config.temporal;
   const api = await startApi(config, {
@@ -47,6 +47,7 @@ export async function startApiRole(config: Config, foundation: Foundation): Prom
       pool,
       publishers: publisherCommands(client, taskQueue),
       doctor: () => examine({ foundation, sink, client, taskQueue }),
+      ledger: (ref) => sink.peekLedger(ref),
       version: packageVersion(),
     },
     health,

@@ -5,6 +5,7 @@ import { doctorRoute } from './doctor';
 import { adminKeyRoutes } from './keys';
 import { openApiRoute } from './openapi';
 import { outboxRoutes } from './outbox';
+import { haltedRoutes } from './halted';
 import { globalPauseRoutes } from './global-pause';
 import { parkingRoutes } from './parking';
 import { pauseRoutes } from './pause';
@@ -29,6 +30,7 @@ export function adminRoutes(context: AdminContext, version: string): readonly Ad
     ...replayNowRoutes(context),
     ...replayRoutes(context),
     ...publisherRoutes(context),
+    ...haltedRoutes(context),
     ...circuitRoutes(context),
     ...quotaRoutes(context),
     ...pauseRoutes(context),

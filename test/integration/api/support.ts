@@ -70,6 +70,7 @@ export async function startTestApi(
       pool,
       publishers: publisherCommands(client, database),
       doctor: () => Promise.resolve([]),
+      ledger: () => Promise.resolve(null),
       version: '0.0.0',
     },
     health,

@@ -51,6 +51,10 @@ test('tenant settings', async () => {
   expect(
     await cli.json('tenant', 'settings', tenant, '--on-poison', 'skip', '--weight', '2.5', '--why', 'no order needed'),
   ).toMatchObject({ on_poison: 'skip', weight: 2.5 });
+  const kept = ['tenant', 'settings', tenant, '--why', 'contract', '--retention'];
+  expect(await cli.json(...kept, '30d')).toMatchObject({ on_poison: 'skip', retention: '30d' });
+  expect(await cli.json(...kept, 'none')).toMatchObject({ retention: null });
+  expect((await cli.run(...kept, 'forever')).code).toBe(1);
 });
 
 test('what is wrong on the command line is never sent', async () => {
@@ -75,4 +79,39 @@ test('what is wrong on the command line is never sent', async () => {
   const outcomes = await Promise.all(commands.map(async (args) => [args, (await cli.run(...args)).code]));
   expect(outcomes).toEqual(commands.map((args) => [args, 2]));
   expect((await cli.json('changes'))['entries']).toEqual(before);
+});
+
+test('pause everything, and end it', async () => {
+  await cli.json('pause', '--all', '--until', '1h', '--why', 'broker maintenance');
+  expect((await cli.run('paused')).out).toContain('broker maintenance');
+  await cli.enqueue(tenant, 1);
+  expect((await cli.run('resume', '--all', '--why', 'done')).out).toBe('resumed everything\n');
+  await cli.untilStatus(tenant, 'published', 3);
+});
+
+test('quota reset goes back to the defaults; ingest has limits of its own', async () => {
+  const limits = ['--rate', '7', '--bytes', '5000', '--ingest-rate', '50', '--max-pending', '1000'];
+  await cli.json('quota', 'set', tenant, ...limits, '--why', 'x');
+  expect(await cli.json('quota', 'show', tenant)).toMatchObject({
+    rate_per_second: 7,
+    bytes_per_second: 5_000,
+    ingest: { rate_per_second: 50, max_pending: 1_000 },
+  });
+  expect(await cli.json('quota', 'reset', tenant, '--why', 'trial is over')).toMatchObject({ reset: true });
+  expect(await cli.json('quota', 'show', tenant)).toMatchObject({ rate_per_second: null });
+});
+
+test('suspend, reactivate and delete a tenant', async () => {
+  const other = `${cli.rig.options.name}-other`;
+  await cli.json('tenant', 'create', other);
+  await cli.json('tenant', 'suspend', other, '--why', 'unpaid');
+  expect((await cli.run('tenant', 'ls')).out).toMatch(new RegExp(`^${other} +suspended`, 'm'));
+  await cli.json('tenant', 'reactivate', other, '--why', 'paid');
+  await cli.json('pause', other, '--why', 'x');
+  await cli.enqueue(other, 1);
+  const dry = await cli.run('tenant', 'delete', other, '--why', 'contract ended');
+  expect([dry.code, dry.out]).toEqual([0, expect.stringContaining('1 pending')]);
+  expect((await cli.run('tenant', 'delete', other, '--why', 'x', '--yes')).code).toBe(1);
+  expect((await cli.run('tenant', 'delete', other, '--why', 'x', '--yes', '--force')).out).toBe(`deleted ${other}\n`);
+  expect((await cli.run('tenant', 'ls')).out).not.toContain(other);
 });

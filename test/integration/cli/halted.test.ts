@@ -1,0 +1,67 @@
+import { Kafka, logLevel } from 'kafkajs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ledgerGroup } from '../../../src/domain/publisher';
+import { readInstallId } from '../../../src/postgres/tenants';
+import { createPool } from '../../../src/postgres/pool';
+import type { CliRig } from './rig';
+import { startCliRig } from './rig';
+
+let cli: CliRig;
+let tenant = '';
+
+beforeAll(async () => {
+  cli = await startCliRig('clihalt');
+  tenant = `${cli.rig.options.name}-t`;
+  await cli.json('tenant', 'create', tenant);
+}, 120_000);
+afterAll(() => cli?.close());
+
+/** As if somebody had deleted the ledger: Kafka has none, the row knows settled batches. */
+async function deleteLedger(): Promise<void> {
+  const pool = createPool(cli.rig.direct.databaseUrl, { max: 1, connectTimeoutMs: 2_000 });
+  const admin = new Kafka({ brokers: cli.rig.direct.kafkaBrokers.split(','), logLevel: logLevel.NOTHING }).admin();
+  try {
+    await admin.connect();
+    await admin.deleteGroups([ledgerGroup(await readInstallId(pool), { tenant, destination: 'kafka', shard: 0 })]);
+  } finally {
+    await admin.disconnect();
+    await pool.end();
+  }
+}
+
+/** Halted, and not since `before`. */
+async function untilHalted(before: unknown = null): Promise<Record<string, unknown>> {
+  for (const deadline = Date.now() + 60_000; ; await delay(200)) {
+    const [row] = (await cli.json('halted', 'show', tenant))['halted'] as Record<string, unknown>[];
+    if (row !== undefined && row['since'] !== before) return row;
+    if (Date.now() > deadline) throw new Error(`not halted\n${await cli.rig.describe()}`);
+  }
+}
+
+test('both sides are shown; recheck does not help; resend says first what it would do, then ends the halt', async () => {
+  expect((await cli.run('halted', 'show')).out).toBe('nothing is halted\n');
+  await cli.enqueue(tenant, 3);
+  await cli.untilStatus(tenant, 'published', 3);
+  // Another worker takes over, and so reads the ledger.
+  await cli.rig.services[1]?.child.stop();
+  await deleteLedger();
+  await cli.rig.worker();
+  await cli.enqueue(tenant, 2);
+  const first = await untilHalted();
+  expect(first).toMatchObject({ tenant_id: tenant, postgres: { settled: '1' }, kafka: null });
+  expect((await cli.run('halted', 'show')).out).toMatch(/^postgres +\{"recorded":"1","settled":"1"/m);
+
+  expect((await cli.run('halted', 'recheck', tenant, '--why', 'x')).out).toContain(`recheck of ${tenant} accepted`);
+  await untilHalted(first['since']);
+  const dry = await cli.run('halted', 'resend', tenant, '--why', 'the ledger was deleted');
+  expect([dry.code, dry.out]).toEqual([0, expect.stringContaining(`would resend ${tenant}: Postgres tells the truth`)]);
+  expect(dry.err).toBe('Nothing was changed. Add --yes to do it.\n');
+
+  expect((await cli.run('halted', 'resend', tenant, '--why', 'the ledger was deleted', '--yes')).code).toBe(0);
+  await cli.untilStatus(tenant, 'published', 5);
+  expect(await cli.json('halted', 'show')).toEqual({ halted: [] });
+  const { entries } = await cli.json('changes', '--tenant', tenant, '--action', 'halt.resend');
+  expect(entries).toEqual([expect.objectContaining({ why: 'the ledger was deleted' })]);
+  const refused = await cli.run('halted', 'adopt', tenant, '--why', 'x', '--yes');
+  expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('not halted')]);
+});
