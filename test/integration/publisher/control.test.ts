@@ -106,6 +106,11 @@ describe('control of publishers', () => {
       (row) => row?.state === 'sleeping' && JSON.stringify(row.limits).includes('bytesPerSecond'),
     );
     expect((await rowOf(tenant))?.limits).toEqual(limits);
+    // The new limits wake it once more. A drain of the lost workflow that still lingers would publish what comes, under its old grant.
+    await until(
+      () => stateOf(tenant),
+      ({ drain, counters }) => !drain.woken && drain.grants === counters.drains,
+    );
     await handleOf(tenant).terminate();
     await enqueue(tenant, `control-${tenant}`, 30);
     const back = await until(
