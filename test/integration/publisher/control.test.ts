@@ -109,7 +109,11 @@ describe('control of publishers', () => {
     // The new limits wake it once more. A drain of the lost workflow that still lingers would publish what comes, under its old grant.
     await until(
       () => stateOf(tenant),
-      ({ drain, counters }) => !drain.woken && drain.grants === counters.drains,
+      ({ counters }) => counters.drains >= 2,
+    );
+    await until(
+      async () => (await handleOf(tenant).describe()).raw.pendingActivities?.length ?? 0,
+      (drains) => drains === 0,
     );
     await handleOf(tenant).terminate();
     await enqueue(tenant, `control-${tenant}`, 30);
