@@ -88,8 +88,9 @@ export async function setReplayState(
     const row = (await readReplay(client, tenant, replayId)) ?? known;
     if (row.state === state) return { kind: 'unchanged', replay: row };
     if (row.state === 'done' || row.state === 'cancelled') return { kind: 'refused', code: 'ended' };
-    await writeReplayState(client, row, { state, by, why });
+    // The publisher's row before the replay's, as settling and parking lock them: the other way round the two deadlock.
     if (state !== 'running') await withdrawCopies(client, { ...row, state });
+    await writeReplayState(client, row, { state, by, why });
     const replay = (await replayStatus(client, tenant, replayId)) ?? row;
     return { kind: 'changed', replay };
   });

@@ -46,6 +46,8 @@ export class PublishLoop {
   }
 
   async run(): Promise<DrainEnd> {
+    // After a doubt the same loop runs again, and a pause may be over by then.
+    this.paused = false;
     let selection = await this.claim(false);
     for (;;) {
       const end = this.progress.mustEnd();
