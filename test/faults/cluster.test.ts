@@ -3,6 +3,7 @@ import { withAdmin } from '../../faults/harness/topics';
 import { until } from '../../faults/harness/waiting';
 import { startKafkaCluster } from '../../faults/servers/kafka-cluster';
 import type { KafkaCluster } from '../../faults/servers/kafka-cluster';
+import type { Placement } from '../../src/sinks/sink';
 import { outboxEvent } from '../support/kafka-events';
 import { PATIENT, batchOf, testSink } from '../support/kafka-sink';
 
@@ -35,9 +36,22 @@ describe('a broker of three dies for good', () => {
           return topics[0]?.partitions.every(({ leader }) => leader === 1 || leader === 3) ?? false;
         }).catch(() => false),
       );
-      const session = await sink.takeOver();
-      const placements = await session.publish(batchOf(2, events(100)), PATIENT);
-      expect(new Set(placements.map(({ partition }) => partition)).size).toBe(PARTITIONS);
+      // The coordinators of the transactional id and the ledger move in their own time, as a drain sees them: it takes over
+      // again. Leaders that were remembered would be so for three minutes, far longer than this waits.
+      let found: readonly Placement[] = [];
+      let last: unknown;
+      await until('a transaction on the new leaders', async () => {
+        try {
+          const session = await sink.takeOver();
+          found = await session.publish(batchOf(2, events(100)), PATIENT);
+        } catch (error) {
+          last = error;
+        }
+        return found.length > 0;
+      }).catch((error: unknown) => {
+        throw new Error('no transaction on the new leaders', { cause: last ?? error });
+      });
+      expect(new Set(found.map(({ partition }) => partition)).size).toBe(PARTITIONS);
     } finally {
       await sink.close();
     }
