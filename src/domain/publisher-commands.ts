@@ -58,11 +58,13 @@ export function checkPause(command: unknown): string | null {
   return 'until must be milliseconds since 1970 or an ISO-8601 time';
 }
 
-export function checkUnhalt(command: unknown, state: PublisherState): string | null {
+/** `state` null: the publisher's row, which says whether it is halted, was not read yet. */
+export function checkUnhalt(command: unknown, state: PublisherState | null): string | null {
   const wrong = checkByWhy(command);
   if (wrong !== null) return wrong;
   const choice = field(command, 'choice');
-  if (choice !== 'recheck' && state.halted === null) return 'the publisher is not halted: there is nothing to decide';
+  if (choice !== 'recheck' && state !== null && state.halted === null)
+    return 'the publisher is not halted: there is nothing to decide';
   if (HALT_CHOICES.some((known) => known === choice)) return null;
   return 'choice must be recheck (compare again), adopt (Kafka is right) or resend (Postgres is right, doubles possible)';
 }

@@ -60,7 +60,7 @@ export function drainEnded(
       lastWorker: outcome.worker,
       // A grant of 0 ends `granted` too: it has looked at what is in doubt, not at the backlog.
       woken: state.drain.woken || more,
-      doubt: outcome.end === 'failed' || outcome.end === 'fenced',
+      doubt: outcome.end === 'failed' || outcome.end === 'fenced' || (state.drain.doubt && untouched(outcome)),
       failed,
       retryAt: retryAt(outcome, failed, now, random),
       lastFailure:
@@ -68,6 +68,7 @@ export function drainEnded(
           ? state.drain.lastFailure
           : { code: outcome.failure.code, message: outcome.failure.message.slice(0, 500), at: now },
       blockedTopics: outcome.blockedTopics.slice(0, 20),
+      publishedAt: outcome.published > 0 ? now : (state.drain.publishedAt ?? null),
       allPaused: outcome.end === 'paused',
     },
   };
@@ -78,7 +79,25 @@ export function waitStarted(state: PublisherState, wait: { readonly quota?: true
   return wait.quota === true ? { ...state, usage: denied(state.usage, now) } : state;
 }
 
-/** A failure counts only when nothing else of the publisher succeeded: one dead topic must not stop the others. */
+/** It may have ended before it took over: then what was in doubt still is. */
+function untouched(outcome: DrainOutcome): boolean {
+  return outcome.batches === 0 && (outcome.end === 'stopping' || outcome.end === 'time');
+}
+
+/** While a topic refuses events, an event that reached another one so recently says that the destination is well. */
+const FLOWS_MS = 60_000;
+
+/** A topic that refuses events is no failure of the destination while the publisher's other topics take theirs. */
+function othersFlow(state: PublisherState, outcome: DrainOutcome, now: number): boolean {
+  const { publishedAt } = state.drain;
+  if (outcome.blockedTopics.length === 0 || publishedAt == null) return false;
+  return now - publishedAt < Math.min(FLOWS_MS, state.config.breaker.resetMs);
+}
+
+/**
+ * A failure counts only when nothing else of the publisher succeeded, lately if it is a topic's: one dead topic must not stop the
+ * others, also when those have an event every few seconds only.
+ */
 function reduceBreaker(
   state: PublisherState,
   outcome: DrainOutcome,
@@ -88,6 +107,7 @@ function reduceBreaker(
 ): PublisherState['breaker'] {
   if (outcome.published > 0) return breakerSucceeded(state.breaker, now);
   if (outcome.failure !== null && outcome.failure.breaker) {
+    if (state.breaker.state === 'closed' && othersFlow(state, outcome, now)) return state.breaker;
     return breakerFailed(
       state.breaker,
       state.config.breaker,

@@ -97,6 +97,8 @@ export interface DrainMemory {
   readonly retryAt: number | null;
   readonly lastFailure: { readonly code: string; readonly message: string; readonly at: number } | null;
   readonly blockedTopics: readonly string[];
+  /** When a drain that published something ended, ms since epoch; absent in a state of an older release. */
+  readonly publishedAt?: number | null;
   /** The last drain was refused because everything is paused; the sweep wakes this publisher afterwards. */
   readonly allPaused: boolean;
 }
@@ -198,9 +200,9 @@ export function decide(state: PublisherState, now: number, maxGrant: number): De
     return { kind: 'wait', why: 'paused', until: retryAt };
   }
   if (!state.drain.woken && !state.drain.doubt) return { kind: 'wait', why: 'sleeping', until: null };
-  if (backingOff) return { kind: 'wait', why: 'throttled', until: retryAt };
-
   const breaker = breakerAllows(state.breaker, now);
+  // An operator's look at the row is not to say less than the breaker while both make it wait.
+  if (backingOff) return { kind: 'wait', why: breaker.allow === 'all' ? 'throttled' : 'open', until: retryAt };
   if (breaker.allow === 'none') {
     // An operator opened it while a batch was in doubt: settle that one, for readers of a shared topic wait for it.
     if (state.breaker.manual && state.drain.doubt) return LOOK_ONLY;

@@ -5,7 +5,7 @@ import type { Db } from './query';
 import { query } from './query';
 import { ALL_PAUSED } from './global-pause';
 import type { Held } from './held';
-import { MINE, RENEWED, heldValues, inconsistent, readHeld } from './held';
+import { MINE, RUNNING, heldValues, inconsistent, readHeld } from './held';
 import { refOf, refValues } from './publishers';
 
 export interface NewBatch extends Held {
@@ -44,7 +44,7 @@ export async function recordBatch(db: Db, batch: NewBatch): Promise<void> {
   const rows = await query(
     db,
     `with held as (
-       update outbox.publishers set recorded = $5, ${RENEWED}
+       update outbox.publishers set recorded = $5, ${RUNNING}
        where ${MINE} and recorded = $5::bigint - 1 and settled >= $5::bigint - 2 and revision = $6 and not (${STOPPED})
        returning 1
      )

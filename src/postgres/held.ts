@@ -15,6 +15,12 @@ export interface Held {
 // transaction of a drain ever stays open between two of its steps.
 export const RENEWED = `state_until = case when state = 'running'
   then clock_timestamp() + ${RUNNING_MS} * interval '1 ms' else state_until end, updated_at = clock_timestamp()`;
+/**
+ * A batch is on its way: whatever a drain that lingered or slept had written, it is running now, and the pause of all counts it.
+ */
+export const RUNNING = `state = case when state in ('sleeping', 'held', 'waking') then 'running' else state end,
+  state_until = case when state in ('sleeping', 'held', 'waking', 'running')
+    then clock_timestamp() + ${RUNNING_MS} * interval '1 ms' else state_until end, updated_at = clock_timestamp()`;
 export const MINE = `tenant_id = $1 and destination = $2 and shard = $3 and ${HOLDS_FENCE}`;
 
 /** $1 to $4 of every write of a drain. */

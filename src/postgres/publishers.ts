@@ -108,12 +108,18 @@ export async function keepRunning(db: Db, ref: PublisherRef, fence: string): Pro
 /**
  * The drain found nothing to do: from now on enqueuers notify. Answers null when fenced, else the row's revision. An event that
  * committed between the last look and this write notified nobody, so the caller looks once more (`pendingExists`) after it, and
- * so it does if the revision is not that of its last selection: an operator may have released a key.
+ * so it does if the revision is not that of its last selection: an operator may have released a key. Who does not look says
+ * `sleeping`; else the row says whether all that is left is held.
  */
-export async function fallAsleep(db: Db, ref: PublisherRef, fence: string): Promise<{ revision: number } | null> {
+export async function fallAsleep(
+  db: Db,
+  ref: PublisherRef,
+  fence: string,
+  as?: 'sleeping',
+): Promise<{ revision: number } | null> {
   const rows = await query<{ revision: number }>(
     db,
-    `update outbox.publishers set state = ${ASLEEP}, state_until = null, updated_at = clock_timestamp()
+    `update outbox.publishers set state = ${as === undefined ? ASLEEP : `'${as}'`}, state_until = null, updated_at = clock_timestamp()
      where ${IS_REF} and ${HOLDS_FENCE} returning revision::float8`,
     [...refValues(ref), fence],
   );

@@ -43,6 +43,12 @@ export async function withdrawCopies(db: Db, row: ReplayRow): Promise<void> {
  * a copy, so without this the replay would never end.
  */
 export async function failOrphans(db: Db, row: ReplayRow): Promise<void> {
+  // First the publisher's row, as settling and parking lock them: the visit may lock it later, and then the two deadlock.
+  await query(
+    db,
+    'select 1 from outbox.publishers where tenant_id = $1 and destination = $2 and shard = $3 for no key update',
+    refValues(row),
+  );
   await query(
     db,
     `with gone as (

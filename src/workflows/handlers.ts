@@ -12,7 +12,7 @@ import {
   resetBreaker,
   resume,
 } from '../domain/publisher-commands';
-import type { ByCommand } from '../domain/publisher-commands';
+import type { ByCommand, UnhaltCommand } from '../domain/publisher-commands';
 import { checkReplay, requestedReplay } from '../domain/replay-commands';
 import type { ReplayCommand } from '../domain/replay-commands';
 import type { PublisherState } from '../domain/publisher-state';
@@ -60,13 +60,21 @@ export function registerHandlers(box: Box): void {
   const order = (next: () => PublisherState): PublisherState | Promise<PublisherState> => {
     const { early } = box;
     if (early === null) return change(next());
-    return new Promise((resolve) => early.push(() => resolve(change(next()))));
+    return new Promise((resolve, reject) => {
+      early.push(() => {
+        try {
+          resolve(change(next()));
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
+    });
   };
   const validator =
     (check: (command: unknown) => string | null) =>
     (command: unknown): void => {
       const wrong = check(command);
-      if (wrong !== null) throw ApplicationFailure.nonRetryable(wrong, 'BadCommand');
+      if (wrong !== null) throw badCommand(wrong);
     };
 
   setHandler(messages.stateQuery, () => box.state);
@@ -93,10 +101,15 @@ export function registerHandlers(box: Box): void {
     signal<ByCommand>(checkBy, (c) => resetBreaker(box.state, c, now())),
   );
 
-  const checkEnd = (command: unknown): string | null => checkUnhalt(command, box.state);
+  // Whether it is halted is known once the row is read: an order that starts a lost workflow is looked at again then.
+  const checkEnd = (command: unknown): string | null => checkUnhalt(command, box.early === null ? box.state : null);
   setHandler(
     messages.unhaltSignal,
-    signal(checkEnd, (c) => endHalt(box.state, c)),
+    signal<UnhaltCommand>(checkEnd, (c) => {
+      if (checkEnd(c) === null) return endHalt(box.state, c);
+      refuse();
+      return box.state;
+    }),
   );
 
   setHandler(messages.pauseUpdate, (c) => order(() => pause(box.state, c, now())), {
@@ -109,7 +122,12 @@ export function registerHandlers(box: Box): void {
   setHandler(messages.resetBreakerUpdate, (c) => order(() => resetBreaker(box.state, c, now())), {
     validator: validator(checkBy),
   });
-  setHandler(messages.unhaltUpdate, (c) => order(() => endHalt(box.state, c)), { validator: validator(checkEnd) });
+  const ended = (c: UnhaltCommand): PublisherState => {
+    const wrong = checkEnd(c);
+    if (wrong !== null) throw badCommand(wrong);
+    return endHalt(box.state, c);
+  };
+  setHandler(messages.unhaltUpdate, (c) => order(() => ended(c)), { validator: validator(checkEnd) });
   setHandler(messages.configureUpdate, (c) => order(() => configure(box.state, c, now())), {
     validator: validator(checkConfigure),
   });
@@ -129,9 +147,13 @@ function registerReplay(box: Box, change: (next: PublisherState) => PublisherSta
   setHandler(messages.replayUpdate, (command) => change(requestedReplay(box.state, command) ?? box.state), {
     validator: (command: unknown) => {
       const wrong = checkReplay(command) ?? tooMany(box.state, command as ReplayCommand);
-      if (wrong !== null) throw ApplicationFailure.nonRetryable(wrong, 'BadCommand');
+      if (wrong !== null) throw badCommand(wrong);
     },
   });
+}
+
+function badCommand(wrong: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(wrong, 'BadCommand');
 }
 
 function tooMany(state: PublisherState, command: ReplayCommand): string | null {

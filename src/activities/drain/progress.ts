@@ -33,7 +33,10 @@ export class DrainProgress {
   published = 0;
   parked = 0;
   batches = 0;
+  /** Topics whose events wait: no claim of this drain takes them again. */
   readonly blocked = new Map<string, BlockedTopic>();
+  /** Topics that looked healthy and refused a send: what looks them up again would believe them. */
+  readonly refused = new Map<string, BlockedTopic>();
   readonly pace = new Pace();
   private startedAt = Date.now();
   private turnAt = Date.now();
@@ -59,6 +62,23 @@ export class DrainProgress {
   get turnOver(): boolean {
     const weight = Math.min(WEIGHT.most, Math.max(WEIGHT.least, this.request.weight ?? 1));
     return Date.now() - this.turnAt >= TURN_MS * weight;
+  }
+
+  /** Waits for the drain's first turn; otherwise says how it ends, having touched nothing. */
+  async firstTurn(): Promise<'go' | 'stopping' | 'time'> {
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    const patience = setTimeout(end, WAITS_MS);
+    this.stop.addEventListener('abort', end, { once: true });
+    if (this.stop.aborted) end();
+    try {
+      await this.turn.take(over.signal);
+    } finally {
+      clearTimeout(patience);
+      this.stop.removeEventListener('abort', end);
+    }
+    if (this.stop.aborted) return 'stopping';
+    return over.signal.aborted ? 'time' : 'go';
   }
 
   /** Lets others publish while `pause` runs, then waits for the next turn. */
@@ -113,6 +133,10 @@ export class DrainProgress {
       recorded: this.before.events + this.recorded - this.refunded,
       recordedBytes: this.before.bytes + this.recordedBytes - this.refundedBytes,
     };
+  }
+
+  block(topics: readonly BlockedTopic[]): void {
+    for (const topic of topics) this.blocked.set(topic.topic, topic);
   }
 
   mustEnd(): DrainEnd | null {

@@ -104,11 +104,12 @@ export class PublishLoop {
 
   /**
    * Ends a drain that was paused: nothing of it is in doubt. The row says `sleeping`, so that the sweep wakes the publisher when
-   * a pause of all is over; one that is paused by itself overwrites this with its own wait.
+   * a pause of all is over; one that is paused by itself overwrites this with its own wait. Never `held`: this drain has not
+   * looked whether a key was released meanwhile, and the sweep passes held publishers over.
    */
   async sleepPaused(): Promise<DrainEnd> {
     await this.settles.finish();
-    if (this.hold.clean !== null) await this.fallAsleep(this.hold.clean.fence);
+    if (this.hold.clean !== null) await this.fallAsleep(this.hold.clean.fence, 'sleeping');
     return 'paused';
   }
 
@@ -140,8 +141,14 @@ export class PublishLoop {
     if (!(await this.waiting.setAside(selection))) return { ...selection, events: [] };
     const granted = selection.events.slice(0, this.progress.remaining);
     if (granted.length === 0) return { ...selection, events: [] };
-    const { sendable, parked, blocked } = await screen(this.hold, granted, this.progress.onPoison);
-    for (const topic of blocked) this.progress.blocked.set(topic.topic, topic);
+    const { sendable, parked, blocked } = await screen(
+      this.hold,
+      granted,
+      this.progress.onPoison,
+      null,
+      this.progress.refused,
+    );
+    this.progress.block(blocked);
     if (parked.length === 0) return { ...selection, events: sendable };
     try {
       const revision = await park(this.deps, this.hold, selection.revision, parked);
@@ -229,8 +236,8 @@ export class PublishLoop {
     return asleep.revision !== revision || (await pendingExists(deps.pool, [hold.ref])).length > 0;
   }
 
-  private async fallAsleep(fence: string): Promise<{ readonly revision: number }> {
-    const asleep = await fallAsleep(this.deps.pool, this.hold.ref, fence);
+  private async fallAsleep(fence: string, as?: 'sleeping'): Promise<{ readonly revision: number }> {
+    const asleep = await fallAsleep(this.deps.pool, this.hold.ref, fence, as);
     if (asleep !== null) return asleep;
     throw new OutboxError('FENCED', 'a newer drain took this publisher over; this one stops');
   }

@@ -46,8 +46,8 @@ export async function prepareResend(
   const tryAgain = culprit !== undefined && again ? [culprit.id] : [];
   const condemned =
     culprit === undefined || tryAgain.length > 0 || refusal === null ? null : parkedOf(culprit, refusal);
-  const { sendable, parked, blocked } = await screen(hold, events, progress.onPoison, condemned);
-  for (const topic of blocked) progress.blocked.set(topic.topic, topic);
+  const { sendable, parked, blocked } = await screen(hold, events, progress.onPoison, condemned, progress.refused);
+  progress.block(blocked);
 
   const open = sendable.filter((event) => !progress.blocked.has(event.topic));
   const kept = open.slice(0, allowedLength(open, request, refusal));

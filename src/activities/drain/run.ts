@@ -29,12 +29,13 @@ export async function runDrain(deps: DrainDeps, call: DrainCall, firstAttempt: b
   let progress = new DrainProgress(deps, request, stop.signal, { events: 0, bytes: 0 }, turn);
   let ended: { end: DrainEnd; failure: DrainFailure | null };
   try {
-    await turn.take(stop.signal);
+    const called = await progress.firstTurn();
     if (!firstAttempt) {
       const before = await grantTotals(deps.pool, request.publisher, request.grantId);
       progress = new DrainProgress(deps, request, stop.signal, before, turn);
     }
-    ended = await settleAndPublish(deps, hold, call, progress);
+    // Taking over now could fence the drain that follows this one: it was told to stop, or waited for so long that it will be.
+    ended = called === 'go' ? await settleAndPublish(deps, hold, call, progress) : { end: called, failure: null };
   } catch (error) {
     hold.clean = null;
     ended = { end: endOf(error), failure: failureOf(error) };
@@ -113,7 +114,8 @@ async function settleAndPublish(
       state = await takeOverOrGiveUp(deps, hold, state.fence, error);
       refusal = refusalOf(error);
       const topic = blockedTopicOf(error);
-      if (topic !== null) progress.blocked.set(topic.topic, topic);
+      // Not blocked yet: in a batch of copies alone it costs those, and no event waits for it.
+      if (topic !== null) progress.refused.set(topic.topic, topic);
       const lost: boolean = state.kind === 'clean' && ERROR_CODES[failure.code].retryable;
       const again: boolean = refusal !== null || topic !== null || lost;
       if (state.kind === 'halted') continue;

@@ -25,7 +25,8 @@ export interface Screened {
 
 /**
  * Splits events into those to send, those to park and those whose topic is blocked. Sends and writes nothing. What must wait
- * behind an event to park is in neither: it stays pending. `culprit` is an event that Kafka has refused for the last time.
+ * behind an event to park is in neither: it stays pending. `culprit` is an event that Kafka has refused for the last time;
+ * `refused` are topics that look healthy and take no events, as one with the right to Describe and none to Write.
  *
  * Copies do not wait for a topic, they are parked: the drain would end as failed again and again, and each time new events would
  * wait for its back-off, or for a breaker that a replay has opened.
@@ -35,8 +36,10 @@ export async function screen(
   events: readonly OutboxEvent[],
   onPoison: OnPoison,
   culprit: Parked | null = null,
+  refused: ReadonlyMap<string, BlockedTopic> = NONE_REFUSED,
 ): Promise<Screened> {
-  const { unsendable, blockedTopics } = await hold.session.preflight(events);
+  const { unsendable, blockedTopics: unhealthy } = await hold.session.preflight(events);
+  const blockedTopics = withRefused(unhealthy, refused, events);
   if (unsendable.length === 0 && blockedTopics.length === 0 && culprit === null) {
     return { sendable: events, parked: [], blocked: [] };
   }
@@ -61,6 +64,20 @@ export async function screen(
     ...copies.filter((copy) => !parkedCopies.has(copy.replay?.copyId)),
   ];
   return { sendable: left.filter((event) => !waits.has(event.topic)), parked, blocked };
+}
+
+const NONE_REFUSED: ReadonlyMap<string, BlockedTopic> = new Map();
+
+/** The topics of `events` that are blocked by what can be seen of them, or because they refused a send before. */
+function withRefused(
+  seen: readonly BlockedTopic[],
+  refused: ReadonlyMap<string, BlockedTopic>,
+  events: readonly OutboxEvent[],
+): readonly BlockedTopic[] {
+  if (refused.size === 0) return seen;
+  const topics = new Set(events.map((event) => event.topic));
+  const known = new Set(seen.map(({ topic }) => topic));
+  return [...seen, ...[...refused.values()].filter(({ topic }) => topics.has(topic) && !known.has(topic))];
 }
 
 /** An event, or the copy of one, with why it is parked. */

@@ -29,7 +29,13 @@ it('a drain that runs when everything is paused ends after the batch in flight, 
       const publish = session.publish.bind(session);
       // The pause is set while the second batch is on its way.
       session.publish = async (batch, options) => {
-        if (batch.seq === 2) await pauseAll(rig.db.pool, { by: 'ops', why: 'maintenance' });
+        if (batch.seq === 2) {
+          // As after a linger that ended: the row said sleeping when the batch was recorded.
+          expect(await readPublisher(rig.db.pool, ref)).toMatchObject({ state: 'running' });
+          await pauseAll(rig.db.pool, { by: 'ops', why: 'maintenance' });
+        } else {
+          await rig.db.pool.query(`update outbox.publishers set state = 'sleeping' where tenant_id = 'acme'`);
+        }
         return publish(batch, options);
       };
       return session;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isOvertaken, selectMembers } from '../../../src/activities/drain/select';
+import { OutboxError } from '../../../src/domain/errors';
 import { recordBatch, unsettledBatches } from '../../../src/postgres/batches';
 import { pendingExists } from '../../../src/postgres/claims';
 import { countByStatus, getEvent } from '../../../src/postgres/events';
@@ -10,6 +11,7 @@ import { feedReplay } from '../../../src/postgres/replay-feed';
 import { replayStatus } from '../../../src/postgres/replays';
 import { settleBatch } from '../../../src/postgres/settle';
 import { sweep } from '../../../src/postgres/sweep';
+import type { Sink } from '../../../src/sinks/sink';
 import { createDrainRig } from '../../support/drain';
 import type { DrainRig } from '../../support/drain';
 import { kafkaOf } from '../../support/events';
@@ -236,6 +238,33 @@ describe('replay through the drain', () => {
     expect(await rig.drain(rig.worker('w2'))).toMatchObject({ end: 'empty', published: 2, parked: 1, failure: null });
     expect(await feedAll(rig, 'acme')).toMatchObject({ state: 'done', published: 2, failed: 1 });
     expect(await countByStatus(rig.db.pool, 'acme')).toMatchObject({ published: 3, failed: 0 });
+  });
+
+  it('parks the copies of a topic that may be looked at and not written to, and fails no drain over it', async () => {
+    const ids = await rig.store('acme', 250);
+    await rig.drain(rig.worker('w1'));
+    await replayOf(rig, 'acme', { eventIds: ids });
+    await feedAll(rig, 'acme');
+    // As a broker answers a principal with Describe and without Write: the topic looks healthy, the transaction is refused.
+    const refusing: Sink = {
+      ...rig.sink,
+      open(ref) {
+        const session = rig.sink.open(ref);
+        session.publish = () =>
+          Promise.reject(new OutboxError('KAFKA_TOPIC_FORBIDDEN', 'refused', { details: { topic: rig.topic } }));
+        return session;
+      },
+    };
+    const outcome = await rig.drain(rig.worker('w2', { sink: refusing }));
+    expect(outcome).toMatchObject({ end: 'empty', failure: null, parked: 250, published: 0, blockedTopics: [] });
+    expect(await feedAll(rig, 'acme')).toMatchObject({ state: 'done', failed: 250, pending: 0 });
+    // Events of that topic wait for it, as those of any blocked topic.
+    await rig.store('acme', 3);
+    const blocked = await rig.drain(rig.worker('w3', { sink: refusing }));
+    expect(blocked).toMatchObject({ end: 'failed', failure: { code: 'KAFKA_TOPIC_FORBIDDEN' }, parked: 0 });
+    expect(blocked.blockedTopics).toEqual([rig.topic]);
+    expect(await countByStatus(rig.db.pool, 'acme')).toMatchObject({ pending: 3, failed: 0 });
+    expect(await rig.drain(rig.worker('w4'))).toMatchObject({ end: 'empty', published: 3 });
   });
 
   it('a held key holds no copies, and a copy that is parked holds no key', async () => {

@@ -99,6 +99,42 @@ describe('publisher state', () => {
     expect(state.breaker.state).toBe('closed');
   });
 
+  it('one dead topic does not open the breaker while the others have an event only now and then', () => {
+    const dead = {
+      ...outcome({ end: 'failed', blockedTopics: ['dead'] }),
+      failure: { code: 'KAFKA_TOPIC_MISSING', message: 'gone', breaker: true } as const,
+    };
+    let state = initialState(REF, defaultConfig(), T0);
+    let now = T0;
+    for (let i = 0; i < 40; i += 1, now += 10_000) {
+      state = turn(state, now, i % 4 === 0 ? { ...dead, published: 1, recorded: 1 } : dead);
+    }
+    expect(state.breaker).toMatchObject({ state: 'closed', failures: 0 });
+    // All of its topics are dead: nothing has been published for a minute.
+    for (let i = 0; i < 10 && state.breaker.state === 'closed'; i += 1, now += 10_000) state = turn(state, now, dead);
+    expect(state.breaker.state).toBe('open');
+    expect(now - T0 - 400_000).toBeLessThanOrEqual(70_000);
+    // At once if nothing was ever published.
+    expect(turns(initialState(REF, defaultConfig(), T0), 3, dead).breaker.state).toBe('open');
+  });
+
+  it('a drain that ended before it took over leaves a doubt as it was', () => {
+    const start = initialState(REF, defaultConfig(), T0);
+    for (const end of ['stopping', 'time'] as const) {
+      expect(turn(start, T0, outcome({ end })).drain.doubt).toBe(true);
+      expect(turn(start, T0, outcome({ end, batches: 1 })).drain.doubt).toBe(false);
+    }
+    expect(turn(start, T0, outcome({})).drain.doubt).toBe(false);
+  });
+
+  it('while back-off and breaker both make it wait, the row says that the breaker is open', () => {
+    const state = turns(initialState(REF, defaultConfig(), T0), 3, failed);
+    const now = T0 + 120_001;
+    expect(decide({ ...state, drain: { ...state.drain, retryAt: now + 1 } }, now, MAX)).toEqual({
+      ...{ kind: 'wait', why: 'open', until: now + 1 },
+    });
+  });
+
   it('paused: sends nothing, but settles what is in doubt', () => {
     const doubtful = { ...turn(initialState(REF, defaultConfig(), T0), T0, failed) };
     const later = T0 + 60_000;
