@@ -1,4 +1,5 @@
 import { adopt } from './adopt';
+import { resendSteps } from './set-ledger';
 import { applied, deliver, timeOutTransaction } from './kafka';
 import { changeRow, inUnsettled } from './postgres';
 import { RETENTION, spend } from './scope';
@@ -14,10 +15,11 @@ export function environmentSteps(scope: Scope, world: World): Next[] {
     void nexts.push({ label, world: { ...world, ...change } });
   writers(scope, world, add);
   if (world.left.operators > 0) operators(scope, world, add);
-  if (world.left.adopts > 0) {
+  if (world.left.adopts > 0 && world.resending === null) {
     const adopted = adopt(world, scope.rules);
     if (adopted !== null) add('an operator adopts what Kafka has', { ...adopted, left: spend(world.left, 'adopts') });
   }
+  nexts.push(...resendSteps(world, scope.rules));
   brokers(scope, world, add);
   if (world.left.failovers > 0) failOver(world, add);
   if (world.left.ticks > 0) add('a long time passes', longTime(world));

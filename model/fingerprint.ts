@@ -17,10 +17,11 @@ export class Fingerprints {
   }
 
   /** Without what a kill of all drains and the loss of all requests under way would take away. */
-  durable({ pg, kafka, standby, now, minted, lost, halted }: World): number {
+  durable({ pg, kafka, standby, now, minted, lost, halted, resending }: World): number {
     const old = standby === null ? 0 : this.part(standby);
+    const order = resending === null ? '' : ` ${this.part(resending)}`;
     return hash(
-      `${this.part(pg)} ${this.part(kafka)} ${old} ${now} ${minted} ${lost.drains} ${lost.changes} ${halted}`,
+      `${this.part(pg)} ${this.part(kafka)} ${old} ${now} ${minted} ${lost.drains} ${lost.changes} ${halted}${order}`,
     );
   }
 

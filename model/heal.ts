@@ -28,7 +28,15 @@ export class Healer {
     if (world.halted !== null) return null;
     const { late } = world.kafka;
     const kafka = late.length === 0 && world.kafka.unapplied === null ? world.kafka : settledKafka(world);
-    const healing: World = { ...world, kafka, drains: [IDLE, IDLE], left: ONLY_RUNS, standby: null, minted: 1_000 };
+    const healing: World = {
+      ...world,
+      kafka,
+      drains: [IDLE, IDLE],
+      left: ONLY_RUNS,
+      standby: null,
+      minted: 1_000,
+      resending: null,
+    };
     const print = this.prints.durable(healing);
     let fault = this.seen.get(print);
     if (fault === undefined) this.seen.set(print, (fault = heal(this.scope, healing)));
@@ -36,7 +44,17 @@ export class Healer {
   }
 }
 
-const ONLY_RUNS: Budget = { runs: 20, faults: 0, operators: 0, shrinks: 0, failovers: 0, adopts: 0, ticks: 0 };
+const ONLY_RUNS: Budget = {
+  runs: 20,
+  faults: 0,
+  operators: 0,
+  shrinks: 0,
+  failovers: 0,
+  adopts: 0,
+  resends: 0,
+  rechecks: 0,
+  ticks: 0,
+};
 
 function settledKafka({ kafka }: World): Kafka {
   return { ...kafka, ...applied(kafka), late: [] };

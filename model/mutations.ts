@@ -49,6 +49,8 @@ export const MUTATIONS: readonly Mutation[] = [
   { off: ['operatorsRefuse'], scope: 'operators', looksFor: 'harm', steps: 9 },
   { off: ['adoptReadsMessages'], scope: 'adopted', looksFor: 'healed', steps: 20 },
   { off: ['adoptComparesKeys'], scope: 'adopted', looksFor: 'harm', steps: 27 },
+  { off: ['resendDropsFirst'], scope: 'resent', looksFor: 'healed', steps: 23 },
+  { off: ['resendKeepsNumbers'], scope: 'expired', looksFor: 'healed', steps: 24 },
 ];
 
 /** A shortest trace that shows what the missing rules prevent, or null if the exploration ends without. */

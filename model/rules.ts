@@ -20,6 +20,10 @@ export const RULES = {
   holdKey: 'later events of a key wait while one of it is parked: claims, screening and recording anew leave them out',
   adoptReadsMessages: 'adopt marks as published what the messages show, not only what the ledger names',
   adoptComparesKeys: 'adopt takes an event for a message only if dedupe key and replay are the same, not the id alone',
+  resendDropsFirst:
+    'resend drops the unsettled batches before it sets the ledger: until then both sides contradict each other',
+  resendKeepsNumbers:
+    'without any ledger resend lets the dropped batches keep their numbers: zeros would agree with no ledger',
   operatorsRefuse: 'operators and replays do not touch events of unsettled batches',
 } as const;
 

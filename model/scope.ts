@@ -41,6 +41,7 @@ export function firstWorld(scope: Scope): World {
     kafka: { epoch: 0, open: null, log: [], ledger: null, unapplied: null, late: [] },
     drains: [IDLE, IDLE],
     halted: null,
+    resending: null,
     left: scope.budget,
   };
 }

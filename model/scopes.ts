@@ -69,6 +69,20 @@ export const SCOPES = {
     small: { runs: 2, failovers: 1, adopts: 1 },
     deep: { runs: 4, faults: 1, failovers: 1, adopts: 1 },
   },
+  /** A fail-over that forgets what drains wrote and events; then an operator has sent again what Postgres has, or thinks again. */
+  resent: {
+    events: [FIRST, LATE],
+    batch: 1,
+    small: { runs: 2, failovers: 1, resends: 1, rechecks: 1 },
+    deep: { runs: 3, faults: 1, failovers: 1, adopts: 1, resends: 2, rechecks: 1 },
+  },
+  /** A ledger that expired with a batch in doubt; then an operator has sent again what Postgres has, or thinks again. */
+  expired: {
+    events: [FIRST, SECOND],
+    batch: 1,
+    small: { runs: 2, ticks: 2, resends: 1, rechecks: 1 },
+    deep: { runs: 3, faults: 1, ticks: 3, resends: 2, rechecks: 1 },
+  },
 } as const satisfies Record<string, Plan>;
 
 export type ScopeName = keyof typeof SCOPES;
@@ -76,7 +90,17 @@ export const SCOPE_NAMES = Object.keys(SCOPES) as ScopeName[];
 
 export function scopeOf(name: ScopeName, size: 'small' | 'deep', off: readonly Rule[] = [], harmOnly = false): Scope {
   const plan: Plan = SCOPES[name];
-  const none: Budget = { runs: 0, faults: 0, operators: 0, shrinks: 0, failovers: 0, adopts: 0, ticks: 0 };
+  const none: Budget = {
+    runs: 0,
+    faults: 0,
+    operators: 0,
+    shrinks: 0,
+    failovers: 0,
+    adopts: 0,
+    resends: 0,
+    rechecks: 0,
+    ticks: 0,
+  };
   const { events, batch } = plan;
   return { name, events, batch, budget: { ...none, ...plan[size] }, rules: rulesWithout(...off), harmOnly };
 }

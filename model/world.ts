@@ -67,8 +67,23 @@ export interface Budget {
   readonly failovers: number;
   /** Halts that an operator ends by adopting Kafka's side. */
   readonly adopts: number;
+  /** Halts that an operator ends by sending again what Postgres has. */
+  readonly resends: number;
+  /** Halts that an operator ends for a new comparison. */
+  readonly rechecks: number;
   /** Steps of the clock; two of them are the time that the broker keeps a ledger. */
   readonly ticks: number;
+}
+
+/** The product's `resend` under way. Each step but `end` is one write that it is about to make; it can be killed before each. */
+export interface Resending {
+  readonly step: 'drop' | 'ledger' | 'end';
+  readonly fence: number;
+  readonly server: number;
+  readonly epoch: number;
+  /** What the ledger is to say. */
+  readonly seq: number;
+  readonly batchId: number;
 }
 
 export interface World {
@@ -84,6 +99,8 @@ export interface World {
   readonly kafka: Kafka;
   readonly drains: readonly [Drain, Drain];
   readonly halted: string | null;
+  /** An operator's resend under way. */
+  readonly resending: Resending | null;
   readonly left: Budget;
 }
 

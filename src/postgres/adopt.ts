@@ -137,21 +137,21 @@ export async function adoptLedger(
   );
 }
 
-/** Forgets the unsettled batches: their members are pending and will be claimed anew. Throws FENCED. */
-export async function dropUnsettled(db: Db, held: Held): Promise<void> {
+/** Forgets the unsettled batches: their members are pending and will be claimed anew. `seq` is the last batch from now on. Throws FENCED. */
+export async function dropUnsettled(db: Db, write: Held & { readonly seq: number }): Promise<void> {
   await underFence(
     db,
-    held,
+    write,
     `with held as (
        update outbox.publishers
-       set recorded = settled, settled_at = clock_timestamp(), revision = revision + 1, ${RENEWED}
-       where ${MINE} returning 1
+       set recorded = $5, settled = $5, settled_at = clock_timestamp(), revision = revision + 1, ${RENEWED}
+       where ${MINE} and settled <= $5 and recorded >= $5 returning 1
      ), dropped as (
        delete from outbox.batches b using held
        where b.tenant_id = $1 and b.destination = $2 and b.shard = $3 and b.settled_at is null
      )
      select 1 from held`,
-    [],
+    [write.seq],
   );
 }
 

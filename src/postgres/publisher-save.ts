@@ -16,13 +16,19 @@ export async function loadSaved(db: Db, ref: PublisherRef): Promise<SavedPublish
   };
 }
 
-/** Writes what operators set, and why the publisher waits unless `why` is null, in one statement. */
+/**
+ * Writes what operators set, and why the publisher waits unless `why` is null, in one statement. Of a deleted tenant nothing is
+ * written: a workflow that is just being terminated would hand its limits down to a later tenant of the same name. The lock makes
+ * this wait for a deletion under way, instead of seeing the tenant that it is about to remove.
+ */
 export async function savePublisherState(db: Db, ref: PublisherRef, save: PublisherSave): Promise<void> {
   const json = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
   await query(
     db,
     `insert into outbox.publishers as p (tenant_id, destination, shard, state, state_until, paused, halted, limits, breaker)
-     values ($1, $2, $3, coalesce($4, 'sleeping'), to_timestamp($5::float8 / 1000), $6::jsonb, $7::jsonb, $8::jsonb, $9::jsonb)
+     select t.tenant_id, $2::text, $3::smallint, coalesce($4::text, 'sleeping'), to_timestamp($5::float8 / 1000), $6::jsonb,
+            $7::jsonb, $8::jsonb, $9::jsonb
+     from outbox.tenants t where t.tenant_id = $1 for key share
      on conflict (tenant_id, destination, shard) do update
        set state = case when $4::text is null then p.state else excluded.state end,
            state_until = case when $4::text is null then p.state_until else excluded.state_until end, paused = excluded.paused,

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { withTransaction } from './pool';
 import type { Db } from './query';
 import { query } from './query';
+import { CHUNK, cancelReplays, removeRest, removeSome, skipSome, unsettled, workflowsOf } from './tenant-removal';
+import type { TenantWorkflows } from './tenant-removal';
 import type { StatusChange } from './tenants';
 import { getTenant, suspendTenant } from './tenants';
 
@@ -18,17 +19,9 @@ export type Deletion =
     };
 
 export const COUNT_CAP = 10_000;
-/** Rows per transaction: the publisher's row is locked meanwhile, and its drain waits. */
-const CHUNK = 5_000;
 /** How long writers in flight and a batch in doubt may take before the caller is told to come back, ms. */
 const PATIENCE_MS = 5_000;
 const LOOK_MS = 50;
-
-/** Beside events, batches and publishers. The tenant itself goes last. */
-const OWN_TABLES = [
-  ...['replay_events', 'replays', 'replay_plans', 'purged'],
-  ...['api_keys', 'ingest_buckets', 'tenants'],
-] as const;
 
 /**
  * Deletes a tenant: first its intake ends, then everything that it stored goes, in bounded steps; a deletion that was cut
@@ -36,12 +29,16 @@ const OWN_TABLES = [
  *
  * The rows of its publishers stay. Kafka's ledger outlives the tenant, so a tenant of that name who comes later must go on
  * counting where this one ended: from zero, the old ledger would look like a contradiction, or like a commit of a new batch.
- * For the same reason each publisher keeps its last batch. Terminate the publishers' workflows afterwards.
+ * For the same reason each publisher keeps its last batch. What operators set goes, and with it the workflows that remember it:
+ * `endWorkflows` terminates them before the tenant's own row goes, so that a deletion that could not do it can be repeated.
  */
 export async function deleteTenant(
   pool: Pool,
   tenant: string,
-  order: StatusChange & { readonly force: boolean },
+  order: StatusChange & {
+    readonly force: boolean;
+    readonly endWorkflows: (workflows: TenantWorkflows) => Promise<void>;
+  },
 ): Promise<Deletion> {
   if ((await getTenant(pool, tenant)) === null) return { kind: 'unknown' };
   const early = order.force ? 0 : await countUnpublished(pool, tenant);
@@ -55,17 +52,26 @@ export async function deleteTenant(
   if (order.force) {
     for (let n = CHUNK; n === CHUNK; skipped += n) n = await skipSome(pool, tenant, `${order.by}: ${order.why}`);
   }
-  if (!(await poll(async () => (await unsettled(pool, tenant)) === 0))) {
-    const detail =
-      'A batch is in doubt. Its publisher settles it as soon as Kafka and Temporal answer: delete the tenant again then.';
-    return { kind: 'refused', reason: 'in_doubt', count: await unsettled(pool, tenant), detail };
-  }
+  if (!(await allSettled(pool, tenant))) return inDoubt(pool, tenant);
   const left = await countUnpublished(pool, tenant);
   if (left > 0) return unpublished(left);
+  // Copies are recorded without a pending event, so that what they had under way must end, too.
+  await cancelReplays(pool, tenant, order);
+  if (!(await allSettled(pool, tenant))) return inDoubt(pool, tenant);
   let removed = 0;
   for (let n = CHUNK; n === CHUNK; removed += n) n = await removeSome(pool, tenant);
-  await removeRest(pool, tenant);
-  return { kind: 'deleted', skipped, removed };
+  await order.endWorkflows(await workflowsOf(pool, tenant));
+  return (await removeRest(pool, tenant)) ? { kind: 'deleted', skipped, removed } : inDoubt(pool, tenant);
+}
+
+async function allSettled(pool: Pool, tenant: string): Promise<boolean> {
+  return poll(async () => (await unsettled(pool, tenant)) === 0);
+}
+
+async function inDoubt(pool: Pool, tenant: string): Promise<Deletion> {
+  const detail =
+    'A batch is in doubt. Its publisher settles it as soon as Kafka and Temporal answer: delete the tenant again then.';
+  return { kind: 'refused', reason: 'in_doubt', count: await unsettled(pool, tenant), detail };
 }
 
 function unpublished(count: number): Deletion {
@@ -100,68 +106,6 @@ async function writersEnded(db: Db): Promise<boolean> {
   return poll(async () => {
     const rows = await query(db, `select 1 ${writing} and virtualtransaction = any ($1) limit 1`, [open?.ids ?? []]);
     return rows.length === 0;
-  });
-}
-
-async function unsettled(db: Db, tenant: string): Promise<number> {
-  const rows = await query<{ n: number }>(
-    db,
-    'select count(*)::int as n from outbox.batches where tenant_id = $1 and settled_at is null',
-    [tenant],
-  );
-  return rows[0]?.n ?? 0;
-}
-
-/** Skips events in no unsettled batch. Two statements: the second must see what was recorded while the first waited for the lock. */
-async function skipSome(pool: Pool, tenant: string, why: string): Promise<number> {
-  return withTransaction(pool, async (client) => {
-    await touchPublishers(client, tenant);
-    const rows = await query(
-      client,
-      `update outbox.events e set status = 'skipped', error_code = 'TENANT_DELETED', error_reason = $2
-       from (select event_id from outbox.events
-             where tenant_id = $1 and status in ('pending', 'failed') and event_id not in (
-               select unnest(event_ids) from outbox.batches where tenant_id = $1 and settled_at is null)
-             limit ${CHUNK}) doomed
-       where e.tenant_id = $1 and e.event_id = doomed.event_id returning 1`,
-      [tenant, why],
-    );
-    return rows.length;
-  });
-}
-
-/** Locks the publishers' rows and outdates what their drains selected. */
-async function touchPublishers(db: Db, tenant: string): Promise<void> {
-  await query(db, 'update outbox.publishers set revision = revision + 1 where tenant_id = $1', [tenant]);
-}
-
-async function removeSome(db: Db, tenant: string): Promise<number> {
-  const rows = await query(
-    db,
-    `delete from outbox.events where tenant_id = $1 and event_id in (
-       select event_id from outbox.events where tenant_id = $1 and status in ('published', 'skipped') limit ${CHUNK})
-     returning 1`,
-    [tenant],
-  );
-  return rows.length;
-}
-
-async function removeRest(pool: Pool, tenant: string): Promise<void> {
-  await withTransaction(pool, async (client) => {
-    await query(
-      client,
-      `update outbox.publishers set limits = '{}', paused = null, breaker = null, revision = revision + 1 where tenant_id = $1`,
-      [tenant],
-    );
-    await query(
-      client,
-      `delete from outbox.batches b using outbox.publishers p
-       where b.tenant_id = $1 and p.tenant_id = $1 and p.destination = b.destination and p.shard = b.shard and b.seq < p.settled`,
-      [tenant],
-    );
-    for (const table of OWN_TABLES) {
-      await query(client, `delete from outbox.${table} where tenant_id = $1`, [tenant]);
-    }
   });
 }
 

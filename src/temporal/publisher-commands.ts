@@ -22,8 +22,8 @@ export interface PublisherCommands {
   update(ref: PublisherRef, name: string, command: object): Promise<Commanded>;
   /** The live state, or null if no such workflow runs: then the publisher's row holds all that an operator set. */
   state(ref: PublisherRef): Promise<PublisherState | null>;
-  /** Ends the workflow for good, because its tenant is gone. False if none ran. */
-  end(ref: PublisherRef, why: string): Promise<boolean>;
+  /** Terminates the workflows of a tenant that is being deleted; those that do not run are passed over. */
+  end(ids: readonly string[], why: string): Promise<void>;
 }
 
 /** An HTTP caller has given up after ten seconds. An update that starts a workflow took 60 to 300 ms. */
@@ -74,21 +74,31 @@ export function publisherCommands(client: Client, taskQueue: string): PublisherC
         throw unavailable(error, 'the live state is not known');
       }
     },
-    async end(ref, why) {
+    async end(ids, why) {
       try {
-        await client.withDeadline(Date.now() + QUERY_DEADLINE_MS, () =>
-          client.workflow.getHandle(publisherId(ref)).terminate(why),
-        );
-        return true;
+        await client.withDeadline(Date.now() + UPDATE_DEADLINE_MS, async () => {
+          for (const id of ids) await terminate(client, id, why);
+        });
       } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return false;
-        throw unavailable(error, 'the workflow may still run, idle');
+        throw new OutboxError(
+          'TEMPORAL_UNAVAILABLE',
+          `Temporal did not answer, and workflows of the tenant may still run (${errorMessage(error)}). Check that Temporal runs, then delete the tenant again.`,
+          { cause: error },
+        );
       }
     },
   };
 }
 
 type PublisherWorkflow = (input: PublisherInput) => Promise<void>;
+
+async function terminate(client: Client, id: string, why: string): Promise<void> {
+  try {
+    await client.workflow.getHandle(id).terminate(why);
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+}
 
 function unavailable(error: unknown, consequence: string): OutboxError {
   return new OutboxError(

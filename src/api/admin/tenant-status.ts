@@ -1,17 +1,23 @@
 import { z } from 'zod';
 import { errorMessage, isOutboxError } from '../../domain/errors';
+import { publisherId } from '../../domain/publisher';
+import { replayWorkflowId } from '../../domain/replay';
 import { revokeAdminKeysOf } from '../../postgres/admin-keys';
 import { audited } from '../../postgres/audit';
 import { deleteTenant } from '../../postgres/tenant-deletion';
+import type { TenantWorkflows } from '../../postgres/tenant-removal';
 import { reactivateTenant, suspendTenant } from '../../postgres/tenants';
 import { HttpProblem } from '../http/problem';
 import type { AdminContext } from './context';
-import { auditAfterwards, existingTenant, publisherOf } from './context';
+import { auditAfterwards, existingTenant } from './context';
 import { flagParam, tenantParams, whyBody } from './contract';
 import { route } from './route';
 import type { AdminRoute } from './route';
 
 const statusBody = z.strictObject({ tenant_id: z.string(), status: z.enum(['active', 'suspended']) });
+
+/** What Temporal shows of a workflow that was terminated. */
+const REASON = 'the tenant was deleted';
 
 /** Whether a tenant may send, and its end. */
 export function tenantStatusRoutes(context: AdminContext): AdminRoute[] {
@@ -37,9 +43,20 @@ export function tenantStatusRoutes(context: AdminContext): AdminRoute[] {
       async handle({ params, query, body, caller }) {
         const { tenant } = params;
         const force = query.force === true;
-        const done = await deleteTenant(context.pool, tenant, { by: caller.by, why: body.why, force });
-        if (done.kind === 'unknown') throw noTenant(tenant);
         const entry = { actor: caller.by, action: 'tenant.delete', tenant, why: body.why };
+        let ended: readonly string[] = [];
+        const endWorkflows = async ({ publishers, replays }: TenantWorkflows): Promise<void> => {
+          ended = [...publishers.map(publisherId), ...replays.map((id) => replayWorkflowId(tenant, id))];
+          try {
+            await context.publishers.end(ended, REASON);
+          } catch (error) {
+            // The tenant is suspended and its events are gone already, which are changes too.
+            await auditAfterwards(context, { ...entry, after: { deleted: false, reason: 'workflows_run' } });
+            throw error;
+          }
+        };
+        const done = await deleteTenant(context.pool, tenant, { by: caller.by, why: body.why, force, endWorkflows });
+        if (done.kind === 'unknown') throw noTenant(tenant);
         if (done.kind === 'refused') {
           // It may have ended the intake already, which is a change too.
           await auditAfterwards(context, {
@@ -49,7 +66,7 @@ export function tenantStatusRoutes(context: AdminContext): AdminRoute[] {
           throw new HttpProblem('conflict', done.detail);
         }
         const { skipped, removed } = done;
-        await endWorkflow(context, tenant);
+        await endOnceMore(context, tenant, ended);
         await audited(context.pool, async (client) => {
           const admin_keys = await revokeAdminKeysOf(client, tenant);
           return { result: null, entry: { ...entry, after: { deleted: true, force, skipped, removed, admin_keys } } };
@@ -86,15 +103,18 @@ function statusRoute(context: AdminContext, verb: 'suspend' | 'reactivate', summ
   });
 }
 
-/** An idle workflow of a tenant that is gone costs nothing, so that this may fail. */
-async function endWorkflow(context: AdminContext, tenant: string): Promise<void> {
+/**
+ * A wake or an order that was on its way while the first were terminated has started one again, which may have read the row as it
+ * was. Rare and idle, so that this may fail.
+ */
+async function endOnceMore(context: AdminContext, tenant: string, ids: readonly string[]): Promise<void> {
   try {
-    await context.publishers.end(publisherOf(tenant), 'the tenant was deleted');
+    await context.publishers.end(ids, REASON);
   } catch (error) {
     const code = isOutboxError(error) ? error.code : 'INTERNAL';
     context.logger.warn(
       { tenant, code },
-      `the workflow of a deleted tenant could not be ended: ${errorMessage(error)}`,
+      `a workflow of a deleted tenant may have been started meanwhile: terminate ${ids.join(', ')} (${errorMessage(error)})`,
     );
   }
 }

@@ -10,6 +10,7 @@ import { haltedPublishers } from '../../../src/postgres/halted';
 import { savePublisherState } from '../../../src/postgres/publisher-save';
 import { readPublisher, takeOver } from '../../../src/postgres/publishers';
 import { readInstallId } from '../../../src/postgres/tenants';
+import type { Sink } from '../../../src/sinks/sink';
 import { createDrainRig, readTopic } from '../../support/drain';
 import type { DrainRig } from '../../support/drain';
 import { feedAll, replayOf } from '../../support/replays';
@@ -167,6 +168,42 @@ describe('ending a halt', () => {
     expect(await drain()).toMatchObject({ end: 'empty', published: 5 });
     expect([...(await copies(25)).keys()].sort()).toEqual([...ids, ...more].sort());
     expect(await readTopic(rig.topic, 25)).toHaveLength(25);
+  });
+
+  it('a resend that is cut short leaves both sides apart, also if no batch was ever settled', async () => {
+    const ids = await rig.store('acme', 3);
+    const { fence, revision } = await takeOver(rig.db.pool, REF, 'dead');
+    const batch = { ref: REF, fence, revision, seq: 1, batchId: randomUUID(), grantId: 'g', eventIds: ids, bytes: 1 };
+    await recordBatch(rig.db.pool, batch);
+    const session = rig.sink.open(REF);
+    await session.takeOver();
+    const events = await eventsByIds(rig.db.pool, 'acme', ids);
+    await session.publish({ batchId: batch.batchId, seq: 1, events }, { deadlineMs: 8_000 });
+    await session.discard();
+    // Its answer was lost, and the ledger has expired meanwhile.
+    await deleteLedger();
+    await rig.db.pool.query(`update outbox.batches set recorded_at = now() - interval '30 days'`);
+    await halts('older than the broker keeps offsets');
+    const sink: Sink = {
+      ledgerRetentionMs: () => rig.sink.ledgerRetentionMs(),
+      reachable: (ms) => rig.sink.reachable(ms),
+      ledgerState: () => rig.sink.ledgerState(),
+      peekLedger: (ref) => rig.sink.peekLedger(ref),
+      findMessages: (ref, search) => rig.sink.findMessages(ref, search),
+      close: () => Promise.resolve(),
+      open(ref) {
+        const own = rig.sink.open(ref);
+        own.publish = () => Promise.reject(new Error('cut short'));
+        return own;
+      },
+    };
+    const order = { publisher: REF, choice: 'resend', by: 'test', why: 'the ledger is gone' } as const;
+    expect(await resolveHalted(rig.worker('operator', { sink }), order)).toMatchObject({ done: false });
+    expect(await unsettledBatches(rig.db.pool, REF)).toEqual([]);
+    await halts('no ledger');
+    expect(await decide('resend')).toMatchObject({ done: true });
+    expect(await drain()).toMatchObject({ end: 'empty', published: 3 });
+    expect(await readTopic(rig.topic, 6)).toHaveLength(6);
   });
 
   it('refuses to adopt what Kafka may have dropped, and adopts it while an older message of the publisher is still there', async () => {

@@ -8,6 +8,7 @@ import { recordBatch } from '../../../src/postgres/batches';
 import { settleBatch } from '../../../src/postgres/settle';
 import { sweep } from '../../../src/postgres/sweep';
 import { deleteTenant } from '../../../src/postgres/tenant-deletion';
+import type { TenantWorkflows } from '../../../src/postgres/tenant-removal';
 import { createTenant, getTenant, reactivateTenant } from '../../../src/postgres/tenants';
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';
@@ -26,7 +27,11 @@ beforeEach(async () => {
 
 const db = () => database.pool;
 const BATCH = '00000000-0000-4000-8000-00000000000';
-const ORDER = { by: 'ops', why: 'contract ended' };
+const ended: TenantWorkflows[] = [];
+const ORDER = {
+  ...{ by: 'ops', why: 'contract ended' },
+  endWorkflows: (workflows: TenantWorkflows) => Promise.resolve(void ended.push(workflows)),
+};
 
 async function record(tenant: string, eventIds: string[], seq = 1) {
   const { fence, revision } = await takeOver(db(), kafkaOf(tenant), 'w');
@@ -133,10 +138,16 @@ describe('deleting a tenant', () => {
     expect(await counts('b')).toBe(2);
     expect(await readPublisher(db(), kafkaOf('a'))).toMatchObject({
       ...{ recorded: 1, settled: 1 },
-      fence: expect.stringMatching(/^1@/),
+      // Raised, so that a drain that still lingers can write nothing.
+      fence: expect.stringMatching(/^2@/),
     });
     const { rows } = await db().query('select seq from outbox.batches where tenant_id = $1', ['a']);
     expect(rows).toHaveLength(1);
+    expect(ended.at(-1)).toEqual({ publishers: [kafkaOf('a')], replays: [] });
+    // What its workflow is just about to save would be handed down.
+    const late = { why: 'paused' as const, until: null, halted: null, limits: { weight: 3 } };
+    await savePublisherState(db(), kafkaOf('a'), { ...late, paused: { by: 'ops', why: 'x', since: 1, until: null } });
+    expect(await readPublisher(db(), kafkaOf('a'))).toMatchObject({ state: 'sleeping', limits: {}, paused: null });
     // One of the same name goes on counting where this one ended.
     expect(await createTenant(db(), 'a')).toBe(true);
     await record('a', await enqueueSome(db(), 'a', 1), 2);

@@ -15,6 +15,8 @@ const STATES = {
   failover: 45_201,
   forgotten: 35_159,
   adopted: 65_485,
+  resent: 69_448,
+  expired: 30_145,
 };
 
 describe('the drain protocol, explored wholly within each scope', () => {
