@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { duration } from '../config/parsers';
 import { TENANT_PATTERN } from '../domain/event';
+import { MOST_PLAIN_KEY_TOPICS, isPlainKeyTopic } from '../domain/plain-key';
 
 /**
  * Parsers of arguments and options. What is not fully understood is a usage error here, before anything is sent: a filter that
@@ -70,6 +71,15 @@ export function weight(text: string): number {
   const value = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : 0;
   if (value > 0) return value;
   throw new InvalidArgumentError('Give a number above 0, such as 1 or 2.5.');
+}
+
+/** Topics separated by commas, `*` for all of them; `none` is the empty list. */
+export function topics(text: string): readonly string[] {
+  const names = text === 'none' ? [] : text.split(',').map((name) => name.trim());
+  if (names.every(isPlainKeyTopic) && names.length <= MOST_PLAIN_KEY_TOPICS) return names;
+  throw new InvalidArgumentError(
+    `Give up to ${MOST_PLAIN_KEY_TOPICS} topics separated by commas, "*" for all of them, or "none".`,
+  );
 }
 
 /** Milliseconds of `90s`, `15m`, `2h`, `7d`. */

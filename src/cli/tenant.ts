@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { positive, tenant, weight } from './arguments';
+import { positive, tenant, topics, weight } from './arguments';
 import { adminCommand, changeCommand, finalCommand, printDone, printDryRun } from './command';
 import type { ChangeFlags, FinalFlags } from './command';
 import { countText } from './counts';
@@ -17,6 +17,7 @@ interface SettingsFlags extends AdminFlags {
   readonly onPoison?: string;
   readonly weight?: number;
   readonly maxAttempts?: number;
+  readonly plainKey?: readonly string[];
   readonly retention?: string;
   readonly why?: string;
 }
@@ -52,6 +53,7 @@ function settingsCommand(noun: Command): void {
     )
     .option('--weight <n>', 'share of the slots while tenants wait for each other', weight)
     .option('--max-attempts <n>', 'refusals of one event until it is parked', positive)
+    .option('--plain-key <topics>', 'topics whose message key is the ordering key alone; * = all, none = none', topics)
     .option('--retention <span>', 'how long published and skipped events are kept, such as 30d; none = the default')
     .option('--why <text>', 'the reason, for the change log; needed with a change')
     .action((name: string, flags: SettingsFlags) => {
@@ -118,6 +120,7 @@ function changesOf(flags: SettingsFlags): Record<string, unknown> {
     ...(flags.onPoison !== undefined && { on_poison: flags.onPoison }),
     ...(flags.weight !== undefined && { weight: flags.weight }),
     ...(flags.maxAttempts !== undefined && { max_attempts: flags.maxAttempts }),
+    ...(flags.plainKey !== undefined && { plain_key: flags.plainKey }),
     ...(flags.retention !== undefined && { retention: flags.retention === 'none' ? null : flags.retention }),
   };
 }

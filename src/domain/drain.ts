@@ -1,5 +1,6 @@
 import type { ErrorCode } from './errors';
 import type { OnPoison } from './hold-key';
+import type { PlainKey } from './plain-key';
 import type { PublisherRef } from './publisher';
 
 /** What the workflow asks of one drain activity. Plain JSON, never payloads. */
@@ -27,6 +28,8 @@ export interface DrainRequest {
   readonly maxAttempts?: number;
   /** True if a quota cut the grant. Absent = no. */
   readonly limited?: boolean;
+  /** Topics whose messages carry the ordering key alone. Absent = none beside the deployment's. */
+  readonly plainKey?: PlainKey;
 }
 
 /** What a drain tells the workflow. Totals come from Postgres, so a lost result neither overspends nor miscounts. */

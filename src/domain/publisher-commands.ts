@@ -5,6 +5,8 @@ import type { QuotaConfig } from './quota';
 import { initialQuota } from './quota';
 import type { OnPoison } from './hold-key';
 import { HALT_CHOICES } from './halt';
+import { checkPlainKey } from './plain-key';
+import type { PlainKey } from './plain-key';
 import { unhalt } from './publisher-halt';
 import type { HaltChoice } from './halt';
 import { mergeConfig } from './publisher-state';
@@ -39,6 +41,8 @@ export interface ConfigureCommand {
   readonly onPoison?: OnPoison;
   readonly maxAttempts?: number;
   readonly weight?: number;
+  /** All of the list: an empty one takes it back. */
+  readonly plainKey?: PlainKey;
 }
 
 /** Each check answers null, or one sentence that says what is wrong and what would be right. */
@@ -83,7 +87,7 @@ export function checkConfigure(command: unknown): string | null {
   if (!inRange(maxAttempts, 1, 100) || (maxAttempts !== undefined && !Number.isInteger(maxAttempts)))
     return 'maxAttempts must be a whole number from 1 to 100: how often one event may be refused until it is parked';
   if (!inRange(field(command, 'weight'), 0.001, 1_000)) return 'weight must be 0.001 to 1000';
-  return null;
+  return checkPlainKey(field(command, 'plainKey'));
 }
 
 function checkBreaker(breaker: unknown): string | null {
@@ -161,7 +165,7 @@ export function restore(
 }
 
 export function configure(state: PublisherState, command: ConfigureCommand, now: number): PublisherState {
-  const { breaker, quota, onPoison, maxAttempts, weight } = command;
+  const { breaker, quota, onPoison, maxAttempts, weight, plainKey } = command;
   // A null takes the operator's word back: JSON leaves an undefined field out, in the state and in the row.
   const change: Overrides = {
     ...(breaker === undefined ? {} : { breaker: breaker === null ? undefined : merged(state, breaker) }),
@@ -169,6 +173,7 @@ export function configure(state: PublisherState, command: ConfigureCommand, now:
     ...(onPoison === undefined ? {} : { onPoison }),
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
     ...(weight === undefined ? {} : { weight }),
+    ...(plainKey === undefined ? {} : { plainKey: [...new Set(plainKey)] }),
   };
   const next = inForce({ ...state, overrides: { ...state.overrides, ...change } });
   return quota === null ? { ...next, quota: { ...initialQuota(next.config.quota, now), ...next.config.quota } } : next;

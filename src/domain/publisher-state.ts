@@ -3,6 +3,7 @@ import { CLOSED_BREAKER, DEFAULT_BREAKER, PROBE_EVENTS, breakerAllows } from './
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_ON_POISON } from './hold-key';
 import type { OnPoison } from './hold-key';
 import type { HaltOrder } from './halt';
+import type { PlainKey } from './plain-key';
 import type { PublisherRef } from './publisher';
 import type { ReplayCommand } from './replay-commands';
 import type { QuotaConfig, QuotaState } from './quota';
@@ -42,6 +43,8 @@ export interface PublisherConfig {
   /** Refusals of one event until it is parked. Outages never count. */
   readonly maxAttempts: number;
   readonly weight: number;
+  /** Beside what the deployment names; absent in a state of an older release. */
+  readonly plainKey?: PlainKey;
 }
 
 export interface Overrides {
@@ -50,6 +53,7 @@ export interface Overrides {
   readonly onPoison?: OnPoison;
   readonly maxAttempts?: number;
   readonly weight?: number;
+  readonly plainKey?: PlainKey;
   /** An operator holds the breaker open: the reason and when. */
   readonly heldOpen?: { readonly reason: string; readonly since: number };
 }
@@ -118,7 +122,7 @@ export function defaultConfig(
   breaker: BreakerConfig = DEFAULT_BREAKER,
   quota: QuotaConfig = UNLIMITED_QUOTA,
 ): PublisherConfig {
-  return { breaker, quota, onPoison: DEFAULT_ON_POISON, maxAttempts: DEFAULT_MAX_ATTEMPTS, weight: 1 };
+  return { breaker, quota, onPoison: DEFAULT_ON_POISON, maxAttempts: DEFAULT_MAX_ATTEMPTS, weight: 1, plainKey: [] };
 }
 
 /** The deployment's defaults under what operators set. */
@@ -129,6 +133,7 @@ export function mergeConfig(base: PublisherConfig, overrides: Overrides): Publis
     onPoison: overrides.onPoison ?? base.onPoison,
     maxAttempts: overrides.maxAttempts ?? base.maxAttempts,
     weight: overrides.weight ?? base.weight,
+    plainKey: overrides.plainKey ?? base.plainKey ?? [],
   };
 }
 

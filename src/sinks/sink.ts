@@ -1,4 +1,5 @@
 import type { OutboxEvent } from '../domain/event';
+import type { PlainKey } from '../domain/plain-key';
 import type { PublisherRef } from '../domain/publisher';
 
 /** One batch as the sink sends it: exactly these events, in this order, in one transaction with the ledger. */
@@ -30,6 +31,8 @@ export interface PublishOptions {
   readonly deadlineMs: number;
   /** Awaited after sends and ledger write, before the commit request. A rejection means: do not commit, throw the session away. */
   readonly beforeCommit?: () => Promise<void>;
+  /** Absent = none beside the deployment's. With each call, because a session outlives the tenant's settings. */
+  readonly plainKey?: PlainKey;
 }
 
 /** Events of a batch that can never be sent as they are; found before the first byte is sent. */
@@ -62,15 +65,18 @@ export interface SinkSession {
   /** The last committed batch, read so that no pending commit can change it afterwards; null = no ledger is there. */
   readLedger(): Promise<LedgerEntry | null>;
   /** Looks at events without sending: limits of size per topic, existence and allowance of topics. Never condemns on an outage. */
-  preflight(events: readonly OutboxEvent[]): Promise<Preflight>;
+  preflight(events: readonly OutboxEvent[], plainKey?: PlainKey): Promise<Preflight>;
   /**
    * Sends the events and the ledger in one transaction. Resolves only when the commit was acknowledged.
    * Rejects with `KAFKA_INDEFINITE` when the outcome is unknown, `KAFKA_FENCED` when a newer epoch exists,
    * `EVENT_TOO_LARGE` with `details.eventIds` (`memberId` of the events of the refused request; one id = the culprit).
    */
   publish(batch: OutgoingBatch, options: PublishOptions): Promise<readonly Placement[]>;
-  /** Where the events of a batch that the ledger names went, or null if the ledger's metadata could not hold it all. */
-  locate(batch: OutgoingBatch, entry: LedgerEntry): Promise<readonly Placement[] | null>;
+  /**
+   * Where the events of a batch that the ledger names went, or null if the ledger's metadata could not hold it all, or the
+   * batch was sent with other keys.
+   */
+  locate(batch: OutgoingBatch, entry: LedgerEntry, plainKey?: PlainKey): Promise<readonly Placement[] | null>;
   /** Closes sockets without aborting anything. Idempotent; never rejects. */
   discard(): Promise<void>;
 }

@@ -139,6 +139,7 @@ async function drainOnce(
     // Each tenant's turn counts the same; its weight is in how long the turn may be.
     priority: { fairnessKey: ref.tenant.slice(0, 64) },
   });
+  const { plainKey = [] } = box.state.config;
   const drained = drain({
     publisher: ref,
     // Not the first run of the chain: a reset workflow counts its grants anew, and would find an old one's batches under its own.
@@ -153,6 +154,7 @@ async function drainOnce(
     onPoison: box.state.config.onPoison,
     maxAttempts: box.state.config.maxAttempts,
     limited: box.state.config.quota.ratePerSecond !== null || (box.state.config.quota.bytesPerSecond ?? null) !== null,
+    ...(plainKey.length > 0 ? { plainKey } : {}),
   });
   const outcome = await besidesRemembering(box, ref, drained);
   box.state = drainEnded(box.state, outcome, decision, Date.now(), Math.random());

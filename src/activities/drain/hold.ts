@@ -1,9 +1,12 @@
+import type { PlainKey } from '../../domain/plain-key';
 import type { PublisherRef } from '../../domain/publisher';
 import type { SinkSession } from '../../sinks/sink';
 
 /** One running drain: a publisher, its session and what the protocol knows for sure. */
 export interface Hold {
   readonly ref: PublisherRef;
+  /** Of the drain that holds it now: an idle session may have waited while the setting changed. Absent = none. */
+  readonly plainKey?: PlainKey;
   session: SinkSession;
   /** Known to be true of row and ledger; null after any doubt. */
   clean: CleanState | null;

@@ -91,6 +91,7 @@ export class PublishLoop {
     const placements = await this.hold.session.publish(batch, {
       deadlineMs: this.deps.publishDeadlineMs,
       beforeCommit: () => this.settles.finish(),
+      plainKey: this.hold.plainKey ?? [],
     });
     this.progress.pace.sent(batch.events.length, Date.now() - started);
     await failpoint('after_kafka_commit');

@@ -23,7 +23,7 @@ const MAX_DOUBTS = 20;
  */
 export async function runDrain(deps: DrainDeps, call: DrainCall, firstAttempt: boolean): Promise<DrainOutcome> {
   const { request } = call;
-  const hold = deps.sessions.checkout(request.publisher);
+  const hold = deps.sessions.checkout(request.publisher, request.plainKey ?? []);
   const { turn, leave } = deps.linger.enter(request.cautious);
   const stop = firstOf(deps.stopping, call.cancelled);
   let progress = new DrainProgress(deps, request, stop.signal, { events: 0, bytes: 0 }, turn);

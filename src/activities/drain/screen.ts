@@ -38,7 +38,7 @@ export async function screen(
   culprit: Parked | null = null,
   refused: ReadonlyMap<string, BlockedTopic> = NONE_REFUSED,
 ): Promise<Screened> {
-  const { unsendable, blockedTopics: unhealthy } = await hold.session.preflight(events);
+  const { unsendable, blockedTopics: unhealthy } = await hold.session.preflight(events, hold.plainKey);
   const blockedTopics = withRefused(unhealthy, refused, events);
   if (unsendable.length === 0 && blockedTopics.length === 0 && culprit === null) {
     return { sendable: events, parked: [], blocked: [] };

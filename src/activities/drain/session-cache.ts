@@ -1,3 +1,4 @@
+import type { PlainKey } from '../../domain/plain-key';
 import { publisherId } from '../../domain/publisher';
 import type { PublisherRef } from '../../domain/publisher';
 import type { Sink } from '../../sinks/sink';
@@ -17,12 +18,12 @@ export class SessionCache {
   ) {}
 
   /** The idle session of this publisher, removed from the cache, or a new one that knows nothing yet. */
-  checkout(ref: PublisherRef): Hold {
+  checkout(ref: PublisherRef, plainKey: PlainKey): Hold {
     const id = publisherId(ref);
     const hold = this.idle.get(id);
-    if (hold === undefined) return { ref, session: this.sink.open(ref), clean: null };
+    if (hold === undefined) return { ref, plainKey, session: this.sink.open(ref), clean: null };
     this.idle.delete(id);
-    return hold;
+    return { ...hold, plainKey };
   }
 
   /** Takes a session back. One in doubt is thrown away: never abort and reuse. */

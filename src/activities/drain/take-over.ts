@@ -58,7 +58,8 @@ async function settleCommitted(
 ): Promise<number> {
   const events = await batchMembers(deps.pool, hold.ref.tenant, batch);
   const outgoing = { batchId: batch.batchId, seq: batch.seq, events };
-  const places = ledger !== null && ledger.seq === batch.seq ? await hold.session.locate(outgoing, ledger) : null;
+  const places =
+    ledger !== null && ledger.seq === batch.seq ? await hold.session.locate(outgoing, ledger, hold.plainKey) : null;
   await failpoint('before_settle');
   const done = await settleBatch(deps.pool, {
     ref: hold.ref,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MOST_PLAIN_KEY_TOPICS, isPlainKeyTopic } from '../../domain/plain-key';
 import type { PublisherState } from '../../domain/publisher-state';
 import { parseRetention } from '../../domain/retention';
 import { audited } from '../../postgres/audit';
@@ -15,6 +16,9 @@ const settingsBody = z.strictObject({
   on_poison: onPoison,
   max_attempts: z.number().meta({ description: 'refusals of one event until it is parked; outages never count' }),
   weight: z.number().meta({ description: 'share of the drains while tenants wait for each other' }),
+  plain_key: z.array(z.string()).meta({
+    description: 'topics (* = all) whose message key is the ordering key alone, beside what the deployment names',
+  }),
   retention: z.string().nullable().meta({
     description: 'how long published and skipped events are kept, such as 30d; null = as the deployment says',
   }),
@@ -24,6 +28,11 @@ const changeBody = z
     on_poison: onPoison.optional(),
     max_attempts: z.int().min(1).max(100).optional(),
     weight: z.number().min(0.001).max(1_000).optional(),
+    plain_key: z
+      .array(z.string().refine(isPlainKeyTopic, { message: 'must be the name of a topic, or * for all' }))
+      .max(MOST_PLAIN_KEY_TOPICS)
+      .optional()
+      .meta({ description: 'all of the list; changing it moves keys to other partitions' }),
     retention: z
       .string()
       .refine((text) => parseRetention(text) !== null, { message: 'must be 1h to 3650d, with its unit (m, h or d)' })
@@ -96,6 +105,7 @@ async function changePublishing(
       ...(body.on_poison === undefined ? {} : { onPoison: body.on_poison }),
       ...(body.max_attempts === undefined ? {} : { maxAttempts: body.max_attempts }),
       ...(body.weight === undefined ? {} : { weight: body.weight }),
+      ...(body.plain_key === undefined ? {} : { plainKey: body.plain_key }),
     },
     part: partOf,
   });
@@ -117,7 +127,12 @@ async function changeRetention(
 }
 
 function partOf({ config }: PublisherState): Omit<z.input<typeof settingsBody>, 'tenant_id' | 'retention'> {
-  return { on_poison: config.onPoison, max_attempts: config.maxAttempts, weight: config.weight };
+  return {
+    on_poison: config.onPoison,
+    max_attempts: config.maxAttempts,
+    weight: config.weight,
+    plain_key: [...(config.plainKey ?? [])],
+  };
 }
 
 function toBody(state: PublisherState, { retention }: Readonly<Record<string, unknown>>): z.input<typeof settingsBody> {

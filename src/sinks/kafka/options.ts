@@ -36,7 +36,7 @@ export interface KafkaSinkOptions {
   };
   /** Most bytes of one produce request (a larger single record still goes, up to the topic's limit). Default 900 kB. */
   readonly maxSendBytes?: number;
-  /** `plain`: the ordering key alone is the message key. Default: `tenant` (`<tenant>:<ordering key>`) for all. */
+  /** `plain`: the ordering key alone is the message key. Default: `tenant` (`<tenant>:<ordering key>`) for all. Tenants add to it. */
   readonly keyStyle?: (tenant: string, topic: string) => 'tenant' | 'plain';
   readonly logger: KafkaSinkLogger;
   readonly onTransaction?: (outcome: TransactionOutcome) => void;

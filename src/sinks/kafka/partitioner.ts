@@ -1,4 +1,5 @@
 import type { OutboxEvent } from '../../domain/event';
+import type { PlainKey } from '../../domain/plain-key';
 import type { KafkaSettings } from './options';
 
 const SEED = 0x9747b28c;
@@ -39,4 +40,15 @@ export function partitionOf(key: Uint8Array, partitions: number): number {
 export function messageKey(event: OutboxEvent, keyStyle: KafkaSettings['keyStyle']): Buffer {
   if (event.key === null) return Buffer.from(`${event.tenant}:${event.dedupeKey}`);
   return Buffer.from(keyStyle(event.tenant, event.topic) === 'plain' ? event.key : `${event.tenant}:${event.key}`);
+}
+
+/** The deployment's key style, and plain also for what a tenant's setting names. */
+export function withPlainKey(
+  keyStyle: KafkaSettings['keyStyle'],
+  plainKey: PlainKey | undefined,
+): KafkaSettings['keyStyle'] {
+  if (plainKey === undefined || plainKey.length === 0) return keyStyle;
+  if (plainKey.includes('*')) return () => 'plain';
+  const topics = new Set(plainKey);
+  return (tenant, topic) => (topics.has(topic) ? 'plain' : keyStyle(tenant, topic));
 }

@@ -21,6 +21,7 @@ export async function preflightOf(
   publisher: string,
   settings: KafkaSettings,
   directory: TopicDirectory,
+  keyStyle: KafkaSettings['keyStyle'],
 ): Promise<Preflight> {
   const topics = [...new Set(events.map((event) => event.topic))];
   const allowed = topics.filter((topic) => isAllowed(topic, settings));
@@ -38,7 +39,7 @@ export async function preflightOf(
     }
     const info = known.get(event.topic);
     if (info?.state !== 'healthy' || roughSize(event) <= info.maxBatchBytes) continue;
-    const size = exactSize(event, publisher, settings);
+    const size = exactSize(event, publisher, keyStyle);
     if (size <= info.maxBatchBytes) continue;
     unsendable.push({
       eventId: memberId(event),
@@ -81,9 +82,9 @@ function roughSize(event: OutboxEvent): number {
   return FLAT_BYTES + (event.payload?.length ?? 0) + units * BYTES_PER_UNIT;
 }
 
-function exactSize(event: OutboxEvent, publisher: string, settings: KafkaSettings): number {
+function exactSize(event: OutboxEvent, publisher: string, keyStyle: KafkaSettings['keyStyle']): number {
   const writer = new ByteWriter(roughSize(event));
   const headers = new HeaderWriter(event.tenant, `${publisher}@${BATCH_ID_PLACEHOLDER}`);
-  writeRecord(writer, { event, key: messageKey(event, settings.keyStyle) }, 0, 0, headers);
+  writeRecord(writer, { event, key: messageKey(event, keyStyle) }, 0, 0, headers);
   return BATCH_OVERHEAD + writer.position;
 }

@@ -6,6 +6,7 @@ import { AnswerError, CODE, isAnswer } from './answer-error';
 import type { Deadline } from './deadline';
 import { MalformedAnswerError, SendError } from './failures';
 import type { Phase } from './failures';
+import type { KafkaSettings } from './options';
 import { ledgerMetadata, shortMetadata } from './ledger-metadata';
 import { assignPlaces, planPartitions } from './places';
 import type { SentRun } from './places';
@@ -26,6 +27,7 @@ const LANES = 3;
 export interface PublishSteps {
   readonly deadline: Deadline;
   readonly beforeCommit: (() => Promise<void>) | undefined;
+  readonly keyStyle: KafkaSettings['keyStyle'];
   /** Called when a phase begins; throws if the session may not go on. */
   readonly enter: (phase: Phase) => void;
 }
@@ -45,11 +47,10 @@ export async function publishBatch(
   batch: OutgoingBatch,
   steps: PublishSteps,
 ): Promise<readonly Placement[]> {
-  const { settings } = shared;
-  const { deadline } = steps;
+  const { deadline, keyStyle } = steps;
   const topics = await healthyTopics(shared, batch);
   const counts = new Map([...topics].map(([topic, info]) => [topic, info.leaders.length]));
-  const plan = planPartitions(batch.events, counts, settings.keyStyle);
+  const plan = planPartitions(batch.events, counts, keyStyle);
   const groups = groupEvents(batch, plan, topics);
 
   steps.enter('prepare');

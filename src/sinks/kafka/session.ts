@@ -1,5 +1,6 @@
 import { OutboxError } from '../../domain/errors';
 import type { OutboxEvent } from '../../domain/event';
+import type { PlainKey } from '../../domain/plain-key';
 import { ledgerGroup, publisherId, transactionalId } from '../../domain/publisher';
 import type { PublisherRef } from '../../domain/publisher';
 import type { LedgerEntry, OutgoingBatch, Placement, Preflight, PublishOptions, SinkSession } from '../sink';
@@ -9,6 +10,7 @@ import { asOutboxError } from './failures';
 import type { Phase } from './failures';
 import { batchIdOf, placesFrom } from './ledger-metadata';
 import type { TransactionOutcome } from './options';
+import { withPlainKey } from './partitioner';
 import { planPartitions } from './places';
 import { preflightOf } from './preflight';
 import { publishBatch } from './publish';
@@ -61,8 +63,10 @@ export class KafkaSession implements SinkSession {
     });
   }
 
-  async preflight(events: readonly OutboxEvent[]): Promise<Preflight> {
-    return preflightOf(events, this.#publisher, this.shared.settings, this.shared.directory);
+  async preflight(events: readonly OutboxEvent[], plainKey?: PlainKey): Promise<Preflight> {
+    const { settings, directory } = this.shared;
+    const keyStyle = withPlainKey(settings.keyStyle, plainKey);
+    return preflightOf(events, this.#publisher, settings, directory, keyStyle);
   }
 
   async publish(batch: OutgoingBatch, options: PublishOptions): Promise<readonly Placement[]> {
@@ -76,6 +80,7 @@ export class KafkaSession implements SinkSession {
         publishBatch(this.shared, this.#client, this.#publisher, batch, {
           deadline,
           beforeCommit: options.beforeCommit,
+          keyStyle: withPlainKey(this.shared.settings.keyStyle, options.plainKey),
           enter: (next) => {
             // After the deadline this session is in doubt and its caller gone: nothing more may be sent, least a commit.
             if (this.#state !== 'busy') throw new Error('the session was given up');
@@ -89,9 +94,9 @@ export class KafkaSession implements SinkSession {
     return places;
   }
 
-  locate(batch: OutgoingBatch, entry: LedgerEntry): Promise<readonly Placement[] | null> {
+  locate(batch: OutgoingBatch, entry: LedgerEntry, plainKey?: PlainKey): Promise<readonly Placement[] | null> {
     if (entry.seq !== batch.seq || entry.batchId !== batch.batchId) return Promise.resolve(null);
-    const { keyStyle } = this.shared.settings;
+    const keyStyle = withPlainKey(this.shared.settings.keyStyle, plainKey);
     return Promise.resolve(
       placesFrom(entry.metadata, batch, (counts) => planPartitions(batch.events, counts, keyStyle)),
     );

@@ -3,6 +3,7 @@ import { Client, Connection } from '@temporalio/client';
 import { ADMIN_KEY } from '../../../faults/harness/service-process';
 import { Rig } from '../../../faults/harness/rig';
 import { createTopics, sharedServers, until } from '../../support/fault-run';
+import { contents } from '../../support/kafka';
 import { expectProblem } from '../api/support';
 import { all, call } from './support';
 import type { Input } from './support';
@@ -18,7 +19,7 @@ describe('orders to publishers', () => {
 
   beforeAll(async () => {
     rig = await Rig.start({ name: 'adminapi', servers: sharedServers() });
-    tenants = await rig.tenants(6);
+    tenants = await rig.tenants(7);
     topic = `${rig.options.name}-orders`;
     await createTopics(rig.direct.kafkaBrokers, [topic]);
     connection = await Connection.connect({ address: sharedServers().temporalAddress });
@@ -106,6 +107,7 @@ describe('orders to publishers', () => {
       on_poison: 'hold-key',
       max_attempts: 5,
       weight: 1,
+      plain_key: [],
       retention: null,
     });
     await order('changeSettings', tenant, { weight: 3 });
@@ -114,6 +116,7 @@ describe('orders to publishers', () => {
       on_poison: 'skip',
       max_attempts: 5,
       weight: 3,
+      plain_key: [],
       retention: null,
     });
     expect((await order('changeSettings', tenant, { retention: '30d' })).body).toMatchObject({
@@ -136,6 +139,39 @@ describe('orders to publishers', () => {
       'tenant.settings',
       'tenant.settings',
     ]);
+  });
+
+  it('plain keys: from the next drain on, over a termination, and back', async () => {
+    const tenant = tenants[6] ?? '';
+    let sent = await published(tenant);
+    const sendOne = async (key: string): Promise<void> => {
+      const text = `select outbox.enqueue(tenant => $1, topic => $2, type => 't', key => $3, payload => '{}'::jsonb)`;
+      await rig.installation.query(text, [tenant, topic, key]);
+      sent += 1;
+      await until(`${key} is published`, async () => (await published(tenant)) === sent);
+      // A drain that lingers would still send the next event under its own request.
+      await until('the publisher sleeps', async () => {
+        const { body } = await ask('listPublishers', { query: { tenant, state: 'sleeping' } });
+        return (body['publishers'] as unknown[]).length === 1;
+      });
+    };
+    await sendOne('one');
+    expect((await order('changeSettings', tenant, { plain_key: [topic, topic] })).body).toMatchObject({
+      plain_key: [topic],
+      weight: 1,
+    });
+    await sendOne('two');
+    await client.workflow.getHandle(`publisher:${tenant}`).terminate('a test');
+    expect((await ask('getSettings', { params: { tenant } })).body).toMatchObject({ plain_key: [topic] });
+    await sendOne('three');
+    await order('changeSettings', tenant, { plain_key: [] });
+    await sendOne('four');
+    const { committed } = await contents(rig.direct.kafkaBrokers.split(','), topic);
+    const keys = committed.map((record) => String(record.key)).filter((key) => /one|two|three|four/.test(key));
+    expect(keys.sort()).toEqual([`${tenant}:four`, `${tenant}:one`, 'three', 'two']);
+    for (const plain_key of ['orders', ['no spaces'], [''], Array.from({ length: 101 }, () => 'orders')]) {
+      expectProblem(await order('changeSettings', tenant, { plain_key }), 422, 'invalid_body');
+    }
   });
 
   it('adjusts a quota: 0 stops, null frees, old and new are told', async () => {
@@ -215,7 +251,7 @@ describe('orders to publishers', () => {
   });
 
   it('suspends, re-activates and deletes a tenant: only with everything published, or by force', async () => {
-    const [tenant = ''] = (await rig.tenants(7)).slice(-1);
+    const [tenant = ''] = (await rig.tenants(8)).slice(-1);
     expect((await order('suspendTenant', tenant)).body).toEqual({ tenant_id: tenant, status: 'suspended' });
     await expect(enqueue(tenant)).rejects.toMatchObject({ code: 'OB003' });
     expect((await order('reactivateTenant', tenant)).body).toEqual({ tenant_id: tenant, status: 'active' });

@@ -51,6 +51,11 @@ test('tenant settings', async () => {
   expect(
     await cli.json('tenant', 'settings', tenant, '--on-poison', 'skip', '--weight', '2.5', '--why', 'no order needed'),
   ).toMatchObject({ on_poison: 'skip', weight: 2.5 });
+  const plain = ['tenant', 'settings', tenant, '--why', 'readers join by key', '--plain-key'];
+  expect(await cli.json(...plain, 'orders, bills')).toMatchObject({ weight: 2.5, plain_key: ['orders', 'bills'] });
+  expect((await cli.run('tenant', 'settings', tenant)).out).toMatch(/^plain_key +\["orders","bills"\]$/m);
+  expect(await cli.json(...plain, '*')).toMatchObject({ plain_key: ['*'] });
+  expect(await cli.json(...plain, 'none')).toMatchObject({ plain_key: [] });
   const kept = ['tenant', 'settings', tenant, '--why', 'contract', '--retention'];
   expect(await cli.json(...kept, '30d')).toMatchObject({ on_poison: 'skip', retention: '30d' });
   expect(await cli.json(...kept, 'none')).toMatchObject({ retention: null });
@@ -69,6 +74,7 @@ test('what is wrong on the command line is never sent', async () => {
     ['quota', 'set', tenant, '--rate', 'lots', '--why', 'x'],
     ['tenant', 'settings', tenant, '--weight', '2'],
     ['tenant', 'settings', tenant, '--on-poison', 'explode', '--why', 'x'],
+    ['tenant', 'settings', tenant, '--plain-key', 'no spaces', '--why', 'x'],
     ['parked', 'retry', tenant, '1e3', '--why', 'x'],
     ['replay', 'plan', tenant],
     ['replay', 'plan', tenant, '--ids', '1', '--topic', 'orders'],

@@ -274,6 +274,24 @@ describe('publisher state', () => {
     expect(changed.overrides).toMatchObject({ onPoison: 'skip', maxAttempts: 2 });
   });
 
+  it('plain keys: bounded, told once, kept in the row, and taken back by an empty list', () => {
+    const many = Array.from({ length: 101 }, (_, i) => `topic-${i}`);
+    for (const plainKey of ['orders', null, [''], ['no spaces'], [1], ['x'.repeat(250)], many]) {
+      expect(checkConfigure({ by: 'x', plainKey })).toEqual(expect.stringContaining('plainKey'));
+    }
+    for (const plainKey of [[], ['*'], ['orders', 'a.b_c-1'], many.slice(1)]) {
+      expect(checkConfigure({ by: 'x', plainKey })).toBeNull();
+    }
+    const state = initialState(REF, defaultConfig(), T0);
+    expect(state.config.plainKey).toEqual([]);
+    const changed = configure(state, { by: 'x', plainKey: ['orders', 'orders', '*'] }, T0);
+    expect(changed.config.plainKey).toEqual(['orders', '*']);
+    const lost = restore(state, { limits: changed.overrides, paused: null, halted: null });
+    expect(withDefaults(lost, defaultConfig()).config.plainKey).toEqual(['orders', '*']);
+    expect(configure(changed, { by: 'x', weight: 2 }, T0).config.plainKey).toEqual(['orders', '*']);
+    expect(configure(changed, { by: 'x', plainKey: [] }, T0).config.plainKey).toEqual([]);
+  });
+
   it('a failed drain that parked something is no reason to wait longer each time', () => {
     const refused = outcome({
       end: 'failed',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import murmur2OfKafkajs from 'kafkajs/src/producer/partitioners/default/murmur2';
-import { messageKey, murmur2, partitionOf } from '../../../../src/sinks/kafka/partitioner';
+import { messageKey, murmur2, partitionOf, withPlainKey } from '../../../../src/sinks/kafka/partitioner';
 import { outboxEvent } from '../../../support/kafka-events';
 
 describe('partitioner', () => {
@@ -40,5 +40,15 @@ describe('partitioner', () => {
     expect(String(messageKey(keyless, () => 'tenant'))).toBe('acme:d-1');
     expect(String(messageKey(keyed, () => 'plain'))).toBe('order-42');
     expect(String(messageKey(keyless, () => 'plain'))).toBe('acme:d-1');
+  });
+
+  it('a tenant’s plain keys add to those of the deployment', () => {
+    const deployment = (_: string, topic: string): 'plain' | 'tenant' => (topic === 'bills' ? 'plain' : 'tenant');
+    const styles = (plainKey?: readonly string[]): string[] =>
+      ['bills', 'orders', 'others'].map((topic) => withPlainKey(deployment, plainKey)('acme', topic));
+    expect(styles()).toEqual(['plain', 'tenant', 'tenant']);
+    expect(styles([])).toEqual(['plain', 'tenant', 'tenant']);
+    expect(styles(['orders'])).toEqual(['plain', 'plain', 'tenant']);
+    expect(styles(['*'])).toEqual(['plain', 'plain', 'plain']);
   });
 });
