@@ -61,6 +61,12 @@ export async function measureCurves(bench: GrowthBench): Promise<Curves> {
       curves.tenants.push(await measure(count, { tenants: some, count: sizes.drainEvents }));
     }
   }
+  if (asked.has('backlog')) {
+    curves.backlog = [];
+    for (const count of sizes.backlogTenants) {
+      curves.backlog.push(await measure(count, { tenants: tenants.slice(0, count), count: sizes.backlogEvents }));
+    }
+  }
   if (asked.has('payload')) {
     curves.payload = [];
     for (const payloadBytes of sizes.payloadBytes) {

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 
-export const CURVES = ['tenants', 'stored', 'payload', 'workers'] as const;
+export const CURVES = ['tenants', 'backlog', 'payload', 'stored', 'workers'] as const;
 
 export type CurveName = (typeof CURVES)[number];
 
@@ -22,6 +22,9 @@ export interface GrowthSizes {
   /** Drains per point; the median counts. */
   readonly rounds: number;
   readonly tenants: readonly number[];
+  /** Events of one drain of the backlog curve: so many that starting the publishers is a small part of it. */
+  readonly backlogEvents: number;
+  readonly backlogTenants: readonly number[];
   /** Published events that are in the table before the drain. */
   readonly stored: readonly number[];
   readonly payloadBytes: readonly number[];
@@ -36,6 +39,8 @@ const QUICK: GrowthSizes = {
   drainEvents: 20_000,
   rounds: 1,
   tenants: [1, 20],
+  backlogEvents: 60_000,
+  backlogTenants: [1, 20],
   stored: [10_000, 100_000],
   payloadBytes: [100, 1_024, 16_384],
   payloadTotal: 16 * 1024 * 1024,
@@ -46,12 +51,14 @@ const QUICK: GrowthSizes = {
 const FULL: GrowthSizes = {
   drainEvents: 100_000,
   rounds: 3,
-  tenants: [1, 10, 100, 1_000],
+  tenants: [1, 10, 20, 100, 1_000],
+  backlogEvents: 400_000,
+  backlogTenants: [1, 20],
   stored: [10_000, 100_000, 1_000_000, 5_000_000],
   payloadBytes: [100, 300, 1_024, 4_096, 16_384, 65_536],
   payloadTotal: 128 * 1024 * 1024,
   workers: [1, 2, 4],
-  limitSeconds: 1_800,
+  limitSeconds: 2_400,
 };
 
 /** Parses the command line; ends the process with a message for anything that it does not know. */

@@ -18,6 +18,11 @@ const TEXTS: Readonly<Record<CurveName, CurveText>> = {
     unit: 'tenants',
     setting: 'The same number of events, shared by ever more tenants on one topic of 6 partitions; one worker.',
   },
+  backlog: {
+    title: 'One tenant and twenty, with a longer backlog',
+    unit: 'tenants',
+    setting: 'As above with four times the events: starting each publisher is a smaller part of the whole; one worker.',
+  },
   stored: {
     title: 'Stored events',
     unit: 'published events in the table',
@@ -85,7 +90,7 @@ This page is written by \`npm run bench:growth\` from the figures of one run; ed
 [performance.md](performance.md) explains the curves.
 
 \`\`\`
-npm run bench:growth -- --json growth.json [--quick] [--seed N] [--only tenants stored payload workers]
+npm run bench:growth -- --json growth.json [--quick] [--seed N] [--only ${CURVES.join(' ')}]
 npm run bench:growth -- --report growth.json
 \`\`\`
 
@@ -99,7 +104,8 @@ ${sections.join('\n')}`;
 }
 
 function shortUnit(name: CurveName): string {
-  return name === 'payload' ? 'bytes' : name;
+  if (name === 'payload') return 'bytes';
+  return name === 'backlog' ? 'tenants' : name;
 }
 
 function count(value: number): string {
