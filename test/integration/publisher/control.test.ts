@@ -18,7 +18,7 @@ describe('control of publishers', () => {
     rig = await Rig.start({ name: 'control', servers: sharedServers() });
     connection = await Connection.connect({ address: sharedServers().temporalAddress });
     client = new Client({ connection });
-    tenants = await rig.tenants(4);
+    tenants = await rig.tenants(5);
     // Topics are made on the way, but for tenants whose topic has a name that Kafka refuses to have.
     await rig.worker({ env: { OUTBOX_BREAKER_RESET: '1h', OUTBOX_LINGER: '50ms', OUTBOX_TOPIC_ALLOW: 'control-.*' } });
   });
@@ -88,6 +88,47 @@ describe('control of publishers', () => {
       () => stateOf(tenant),
       (state) => state.breaker.transitions.some(({ from, to }) => from === 'open' && to === 'closed'),
     );
+  });
+
+  it('an order that starts a lost workflow ends the halt that its row remembers, and is refused without one', async () => {
+    const tenant = tenants[4] ?? '';
+    await enqueue(tenant, `control-${tenant}`);
+    await until(
+      () => rowOf(tenant),
+      (row) => row?.published === 1 && row.state === 'sleeping',
+    );
+    const unhalt = async (): Promise<void> => {
+      await handleOf(tenant).terminate();
+      await client.workflow.signalWithStart('publisher', {
+        workflowId: `publisher:${tenant}`,
+        taskQueue: `queue-${rig.options.name}`,
+        args: [{ publisher: { tenant, destination: 'kafka', shard: 0 } }],
+        signal: 'unhalt',
+        signalArgs: [{ choice: 'adopt', by: 'test', why: 'the right side is known' }],
+      });
+    };
+    await rig.installation.query(
+      `update outbox.publishers set halted = '{"why": "test", "since": 1}', state = 'halted' where tenant_id = $1`,
+      [tenant],
+    );
+    await unhalt();
+    const ended = await until(
+      () => stateOf(tenant),
+      (state) => state.lastHalt !== undefined,
+    );
+    expect(ended).toMatchObject({ halted: null, counters: { refusedCommands: 0 } });
+    expect(ended.lastHalt).toContain('adopt (test: the right side is known)');
+    await until(
+      () => rowOf(tenant),
+      (row) => row?.state === 'sleeping',
+    );
+    await unhalt();
+    const refused = await until(
+      () => stateOf(tenant),
+      (state) => state.counters.refusedCommands > 0,
+    );
+    expect(refused).toMatchObject({ halted: null });
+    expect(refused.lastHalt).toBeUndefined();
   });
 
   it('limits in events and bytes, weight and breaker are in the row and come back from it', async () => {
