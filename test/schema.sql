@@ -122,7 +122,8 @@ create table outbox.publishers (
   swept_at timestamp with time zone,
   sweep_backoff_ms integer not null default 0,
   updated_at timestamp with time zone not null default clock_timestamp(),
-  breaker jsonb
+  breaker jsonb,
+  blocked jsonb
 )
 with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
 create table outbox.purged (
@@ -572,3 +573,4 @@ comment on column outbox.events.lane is '0 = live, 1 = replay, 2 = live, set asi
 comment on column outbox.events.payload is 'exact bytes; null = tombstone';
 comment on column outbox.ingest_buckets.granted is 'what the last taker got, so that one statement can take and answer';
 comment on column outbox.publishers.revision is 'raised by every operator or replay write that touches pending events of this publisher; a drain records only under the revision it selected under';
+comment on column outbox.publishers.blocked is 'topic -> error code; null = none';

@@ -1,14 +1,13 @@
 import type { Command } from 'commander';
 import { tenant } from './arguments';
-import { adminCommand, listCommand } from './command';
+import { listCommand } from './command';
 import type { ListFlags } from './command';
 import { countText } from './counts';
 import { listOf, note, printJson, printRecords } from './output';
-import { list, noteMore, pages } from './pages';
+import { list, noteMore } from './pages';
 import { clientOf, run } from './run';
-import type { AdminFlags } from './run';
 
-interface UndeliveredFlags extends AdminFlags {
+interface UndeliveredFlags extends ListFlags {
   readonly tenant?: string;
 }
 
@@ -19,7 +18,7 @@ export function registerSummary(program: Command): void {
   listCommand(program, 'summary', 'events of each tenant by status').action((flags: ListFlags) =>
     run(() => summary(flags)),
   );
-  adminCommand(program, 'undelivered', 'events that are not published, by the reason they wait')
+  listCommand(program, 'undelivered', 'events that are not published, by the reason they wait; --limit counts tenants')
     .option('--tenant <tenant>', 'only of this tenant', tenant)
     .action((flags: UndeliveredFlags) => run(() => undelivered(flags)));
 }
@@ -37,12 +36,10 @@ async function summary(flags: ListFlags): Promise<void> {
 }
 
 async function undelivered(flags: UndeliveredFlags): Promise<void> {
-  const tenants: Record<string, unknown>[] = [];
-  for await (const page of pages(clientOf(flags), '/admin/outbox/undelivered', { tenant: flags.tenant })) {
-    tenants.push(...listOf(page, 'tenants'));
-  }
-  if (flags.json === true) return printJson({ tenants });
-  const reasons = tenants.flatMap((row) =>
+  const query = { tenant: flags.tenant, cursor: flags.cursor };
+  const listed = await list(clientOf(flags), '/admin/outbox/undelivered', 'tenants', query, flags.limit);
+  if (flags.json === true) return printJson(listed.answer);
+  const reasons = listed.rows.flatMap((row) =>
     listOf(row, 'reasons').map((reason): Record<string, unknown> => ({
       tenant_id: row['tenant_id'],
       ...reason,
@@ -50,4 +47,5 @@ async function undelivered(flags: UndeliveredFlags): Promise<void> {
     })),
   );
   printRecords(['tenant_id', 'reason', 'count', 'topic', 'error_code', 'oldest_at'], reasons);
+  noteMore(listed);
 }

@@ -22,6 +22,8 @@ export interface PublisherRecord extends PublisherRow, PublisherRef {
   readonly paused: Readonly<Record<string, unknown>> | null;
   readonly halted: Readonly<Record<string, unknown>> | null;
   readonly breaker: Readonly<Record<string, unknown>> | null;
+  /** Topics that take no events, with their error codes; see `blockedCodes`. */
+  readonly blocked: Readonly<Record<string, unknown>> | null;
   /** The database's clock when this was read. */
   readonly now: number;
 }
@@ -46,7 +48,7 @@ export const fenceOf = (number: string): string =>
 
 const COLUMNS = `tenant_id as tenant, destination, shard::int, ${fenceOf('fence')} as fence, recorded::float8, settled::float8,
   ${MS('settled_at')} as "settledAt", revision::float8, state, ${MS('state_until')} as "stateUntil",
-  drained_by as "drainedBy", limits, paused, halted, breaker, ${MS('clock_timestamp()')} as now`;
+  drained_by as "drainedBy", limits, paused, halted, breaker, blocked, ${MS('clock_timestamp()')} as now`;
 export const HOLDS_FENCE = `${fenceOf('fence')} = $4`;
 
 /** The three parameters that name a publisher, always $1 to $3. */
@@ -109,7 +111,7 @@ export async function keepRunning(db: Db, ref: PublisherRef, fence: string): Pro
  * The drain found nothing to do: from now on enqueuers notify. Answers null when fenced, else the row's revision. An event that
  * committed between the last look and this write notified nobody, so the caller looks once more (`pendingExists`) after it, and
  * so it does if the revision is not that of its last selection: an operator may have released a key. Who does not look says
- * `sleeping`; else the row says whether all that is left is held.
+ * `sleeping`; else the row says whether all that is left is held, and no topic is blocked, for nothing waits for one.
  */
 export async function fallAsleep(
   db: Db,
@@ -119,7 +121,7 @@ export async function fallAsleep(
 ): Promise<{ revision: number } | null> {
   const rows = await query<{ revision: number }>(
     db,
-    `update outbox.publishers set state = ${as === undefined ? ASLEEP : `'${as}'`}, state_until = null, updated_at = clock_timestamp()
+    `update outbox.publishers set state = ${as === undefined ? `${ASLEEP}, blocked = null` : `'${as}'`}, state_until = null, updated_at = clock_timestamp()
      where ${IS_REF} and ${HOLDS_FENCE} returning revision::float8`,
     [...refValues(ref), fence],
   );

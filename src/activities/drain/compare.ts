@@ -1,6 +1,7 @@
 import { reconcile } from '../../domain/settlement';
 import type { Settlement } from '../../domain/settlement';
 import { failpoint } from '../../failpoints/failpoint';
+import { blockedCodes } from '../../postgres/blocked';
 import { unsettledBatches } from '../../postgres/batches';
 import type { RecordedBatch } from '../../postgres/batches';
 import { readBatch } from '../../postgres/publisher-save';
@@ -34,6 +35,7 @@ export async function compareSides(
   hold.clean = null;
   await failpoint('before_fence');
   const row = await takeOver(deps.pool, ref, deps.worker, from);
+  hold.blocked = blockedCodes(row);
   await failpoint('after_fence');
 
   // One doubt = one new epoch: the old producer is thrown away, never aborted and reused.

@@ -10,6 +10,7 @@ import type { Claim } from '../../postgres/claims';
 import { fallAsleep } from '../../postgres/publishers';
 import { copyIdsOf } from '../../postgres/replay-claims';
 import type { OutgoingBatch } from '../../sinks/sink';
+import { BlockedTopics } from './blocked-topics';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
 import type { DrainProgress } from './progress';
@@ -35,6 +36,7 @@ interface Selection extends Claim {
 export class PublishLoop {
   private readonly settles = new SettleQueue();
   private readonly waiting: WaitingEvents;
+  private readonly topics: BlockedTopics;
   private paused = false;
 
   constructor(
@@ -43,6 +45,7 @@ export class PublishLoop {
     private readonly progress: DrainProgress,
   ) {
     this.waiting = new WaitingEvents(deps, hold, progress.onPoison);
+    this.topics = new BlockedTopics(deps, hold, progress);
   }
 
   async run(): Promise<DrainEnd> {
@@ -50,6 +53,7 @@ export class PublishLoop {
     this.paused = false;
     let selection = await this.claim(false);
     for (;;) {
+      await this.topics.save();
       const end = this.progress.mustEnd();
       if (end !== null) {
         await this.settles.finish();
@@ -94,6 +98,7 @@ export class PublishLoop {
       plainKey: this.hold.plainKey ?? [],
     });
     this.progress.pace.sent(batch.events.length, Date.now() - started);
+    this.topics.sent(batch.events);
     await failpoint('after_kafka_commit');
     this.settles.add(() => this.settle(batch, clean.fence, placements));
   }
@@ -134,10 +139,7 @@ export class PublishLoop {
     };
   }
 
-  /**
-   * What of a selection may be sent now: not more than the grant, without parked events, what waits behind them, and blocked
-   * topics.
-   */
+  /** What of a selection may be sent now: of the grant, without parked events, what waits behind them, and blocked topics. */
   private async admit(selection: Selection): Promise<Selection> {
     if (!(await this.waiting.setAside(selection))) return { ...selection, events: [] };
     const granted = selection.events.slice(0, this.progress.remaining);
@@ -239,7 +241,8 @@ export class PublishLoop {
 
   private async fallAsleep(fence: string, as?: 'sleeping'): Promise<{ readonly revision: number }> {
     const asleep = await fallAsleep(this.deps.pool, this.hold.ref, fence, as);
-    if (asleep !== null) return asleep;
-    throw new OutboxError('FENCED', 'a newer drain took this publisher over; this one stops');
+    if (asleep === null) throw new OutboxError('FENCED', 'a newer drain took this publisher over; this one stops');
+    if (as === undefined) this.hold.blocked = new Map();
+    return asleep;
   }
 }

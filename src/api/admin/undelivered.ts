@@ -39,16 +39,19 @@ export function undeliveredRoutes({ pool }: AdminContext): AdminRoute[] {
       id: 'listUndelivered',
       method: 'get',
       path: '/admin/outbox/undelivered',
-      summary: 'Events that are not published, by reason; counts stop at 10,000 for each',
+      summary: 'Events that are not published, by tenant and reason; counts stop at 10,000 for each',
       scope: 'read',
       reach: 'own',
-      query: z.strictObject({ tenant: tenantName.optional() }),
+      query: z.strictObject({ tenant: tenantName.optional(), ...page }),
       answer: z.strictObject({
         tenants: z.array(z.strictObject({ tenant_id: z.string(), reasons: z.array(reasonBody) })),
         next: nextCursor,
       }),
-      async handle({ tenant }) {
-        const tenants = await undelivered(pool, tenant ?? undefined);
+      async handle({ query, tenant }) {
+        const limit = query.limit ?? 50;
+        const [after] = decodeCursor(z.tuple([tenantName]), query.cursor) ?? [''];
+        const tenants = await undelivered(pool, tenant ?? undefined, { after, limit });
+        const last = tenants.length < limit ? undefined : tenants.at(-1);
         return {
           tenants: tenants.map((one) => ({
             tenant_id: one.tenant,
@@ -61,7 +64,7 @@ export function undeliveredRoutes({ pool }: AdminContext): AdminRoute[] {
               oldest_at: oldestAt,
             })),
           })),
-          next: null,
+          next: last === undefined ? null : encodeCursor([last.tenant]),
         };
       },
     }),

@@ -40,6 +40,29 @@ test('a list that does not end says so, and goes on by cursor', async () => {
   expect((await cli.run(...page)).err).toContain('There is more: raise --limit, or go on with --cursor ');
 });
 
+test('undelivered: which topic is blocked and why, by pages of tenants', async () => {
+  const blocked = [1, 2].map((n) => `${cli.rig.options.name}-blocked${n}`);
+  for (const tenant of blocked) {
+    await cli.json('tenant', 'create', tenant);
+    await cli.enqueue(tenant, 2, { topic: '__not-ours' });
+  }
+  const reason = expect.objectContaining({ reason: 'blocked', error_code: 'KAFKA_TOPIC_NOT_ALLOWED', count: 2 });
+  const tenants = blocked.map((tenant_id) => ({ tenant_id, reasons: [reason] }));
+  for (const end = Date.now() + 30_000; ; await delay(100)) {
+    const answer = await cli.json('undelivered');
+    if (JSON.stringify(answer).split('blocked"').length > 2 || Date.now() > end) {
+      expect(answer).toEqual({ tenants, next: null });
+      break;
+    }
+  }
+  const table = await cli.run('undelivered', '--limit', '1');
+  expect(table.out).toMatch(/^\S+-blocked1 +blocked +2 +__not-ours +KAFKA_TOPIC_NOT_ALLOWED/m);
+  expect(table.out).not.toContain('-blocked2');
+  const cursor = /--cursor (\S+)/.exec(table.err)?.[1] ?? '';
+  expect((await cli.json('undelivered', '--cursor', cursor))['tenants']).toEqual(tenants.slice(1));
+  for (const tenant of blocked) await cli.json('tenant', 'delete', tenant, '--force', '--yes', '--why', 'a test');
+});
+
 test('summary, publishers, changes, doctor', async () => {
   const summary = await cli.json('summary');
   expect(summary['tenants']).toContainEqual(
