@@ -13,7 +13,7 @@ export interface PublisherObserver {
 /** The two short local activities through which a publisher workflow reads and writes its row. */
 export function publisherRecordActivities(
   pool: Pool,
-  settings: PublisherSettings,
+  settings: () => Promise<PublisherSettings>,
   observer: PublisherObserver,
 ): {
   loadPublisher(ref: PublisherRef): Promise<{ settings: PublisherSettings; saved: SavedPublisher }>;
@@ -21,7 +21,7 @@ export function publisherRecordActivities(
 } {
   return {
     async loadPublisher(ref) {
-      return { settings, saved: await loadSaved(pool, ref) };
+      return { settings: await settings(), saved: await loadSaved(pool, ref) };
     },
     /** Operators' settings first, so that a terminated workflow or a wiped Temporal comes back with them. */
     async savePublisher(ref, save) {

@@ -23,7 +23,8 @@ import { startSweep } from './sweep';
 import type { Foundation } from './foundation';
 import { Waker } from '../wake/waker';
 import { temporalClient } from '../temporal/client';
-import { findSearchAttributes } from '../temporal/search-attributes';
+import { KnownSearchAttributes } from '../temporal/known-search-attributes';
+import { findSearchAttributes, registerSearchAttributes } from '../temporal/search-attributes';
 
 /** A grant that one drain can hardly use up in its time: quotas cut it, not this. */
 const MAX_GRANT = 1_000_000;
@@ -75,8 +76,14 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     publishDeadlineMs: Math.round(config.kafka.transactionTimeoutMs * 0.8),
     stopping: stopping.signal,
   };
-  const { usable, problems } = await findSearchAttributes(target);
-  for (const problem of problems) logger.warn(problem);
+  const attributes = new KnownSearchAttributes(
+    (register) => (register ? registerSearchAttributes(target) : findSearchAttributes(target)),
+    ({ added, problems }) => {
+      if (added.length > 0) logger.info({ added }, 'search attributes registered');
+      for (const problem of problems) logger.warn(problem);
+    },
+  );
+  await attributes.usable();
   const client = temporalClient(target);
   const { maxHistoryEvents } = config.temporal;
   const wakes = wakeObserver(metrics, logger);
@@ -109,7 +116,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
       resolveHalt: resolveHaltActivity(drainDeps),
       ...publisherRecordActivities(
         pool,
-        {
+        async () => ({
           maxGrant: MAX_GRANT,
           drainMaxMs: config.drain.maxMs,
           lingerMs: config.drain.lingerMs,
@@ -118,8 +125,8 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
           suspectTaskQueue: suspectTaskQueue(config),
           breaker: config.breaker,
           quota: config.quota,
-          searchAttributes: usable,
-        },
+          searchAttributes: await attributes.usable(),
+        }),
         publisherObserver(metrics),
       ),
       ...retentionActivities({

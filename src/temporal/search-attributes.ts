@@ -6,6 +6,8 @@ import { SEARCH_ATTRIBUTES, SEARCH_ATTRIBUTE_NAMES } from '../domain/search-attr
 import type { TemporalTarget } from './client';
 
 export interface SearchAttributeReport {
+  /** False: Temporal did not answer, so nothing is known. */
+  readonly answered: boolean;
   /** Registered with the right type: publishers may set them. */
   readonly usable: readonly SearchAttributeName[];
   /** What this call registered. */
@@ -17,8 +19,8 @@ export interface SearchAttributeReport {
 /** Numbers of temporal.api.enums.v1.IndexedValueType, which @temporalio/client does not export. */
 const INDEXED_VALUE_TYPE = { KEYWORD: 2, BOOL: 5 } as const;
 
-/** Temporal may hang; neither a migration nor a worker's start waits for it longer. */
-const DEADLINE_MS = 10_000;
+/** Temporal may hang; neither a migration nor a publisher's start, which has 10 s, waits for it longer. */
+const DEADLINE_MS = 5_000;
 
 /** Which search attributes publishers may set. Never rejects: without them everything but the filters works. */
 export async function findSearchAttributes(target: TemporalTarget): Promise<SearchAttributeReport> {
@@ -37,6 +39,7 @@ async function look(target: TemporalTarget, register: boolean): Promise<SearchAt
     return await connection.withDeadline(Date.now() + DEADLINE_MS, () => inspect(connection, target, register));
   } catch (error) {
     return {
+      answered: false,
       usable: [],
       added: [],
       problems: [`Temporal does not tell its search attributes: ${errorMessage(error)}`],
@@ -74,5 +77,5 @@ async function inspect(
       }
     }
   }
-  return { usable, added, problems };
+  return { answered: true, usable, added, problems };
 }

@@ -4,7 +4,7 @@ import { ByteWriter } from './byte-writer';
 import { Connections } from './connections';
 import { Deadline } from './deadline';
 import { asOutboxError } from './failures';
-import { createTopic, TopicDirectory } from './topic-directory';
+import { CREATION_MS, createTopic, TopicDirectory } from './topic-directory';
 import type { KafkaSettings } from './options';
 
 const DAY_MS = 86_400_000;
@@ -126,7 +126,7 @@ export class Shared {
     if (this.#closed) throw new OutboxError('SHUTTING_DOWN', 'The Kafka sink is closed; start the process anew.');
     const connections = (this.#connections ??= new Connections(this.settings));
     try {
-      return await work(connections);
+      return await new Deadline(this.#patienceMs()).race(work(connections));
     } catch (error) {
       if (!isAnswered(error) && this.#connections === connections) {
         this.#connections = null;
@@ -134,6 +134,14 @@ export class Shared {
       }
       throw error;
     }
+  }
+
+  /**
+   * A connection, the requests of one question, and the wait for a topic that was just made. Each request has its own time-out; this is
+   * for what hangs without one, because all publishers of a worker may wait for the same answer.
+   */
+  #patienceMs(): number {
+    return this.settings.connectionTimeoutMs + 4 * this.settings.requestTimeoutMs + CREATION_MS;
   }
 
   async #ensureLedger(connections: Connections): Promise<void> {

@@ -24,7 +24,7 @@ const MOST_TOPICS = 20_000;
 const DEFAULT_MAX_BATCH_BYTES = 1_048_588;
 const TOPIC_RESOURCE = 2;
 /** A created topic shows up in every broker's metadata a little later. */
-const CREATION_MS = 5_000;
+export const CREATION_MS = 5_000;
 
 interface Entry {
   readonly info: TopicInfo;
