@@ -8,6 +8,7 @@ import { FaultLog } from '../proxy/fault-log';
 import { KafkaProxy } from '../proxy/kafka-proxy';
 import { TcpProxy } from '../proxy/tcp-proxy';
 import { Installation } from './installation';
+import { describePublishers } from './open-workflows';
 import { ADMIN_KEY, launchWorker, runBuilt, startApi, untilReady } from './service-process';
 import type { Addresses, Service, ServiceOptions } from './service-process';
 
@@ -138,13 +139,14 @@ export class Rig {
     });
   }
 
-  /** What a failed test wants to know: rows of the publishers, and the end of each service's log. */
+  /** What a failed test wants to know: rows and workflows of the publishers, and the end of each service's log. */
   async describe(): Promise<string> {
     const rows = await this.installation.describe().catch((error: unknown) => String(error));
+    const workflows = await this.#describeWorkflows().catch((error: unknown) => String(error));
     const logs = this.services
       .slice(-3)
       .map(({ child }) => `--- ${child.options.name}, ended ${JSON.stringify(child.end)}\n${child.logTail()}`);
-    return [rows, ...logs].join('\n');
+    return [rows, workflows, ...logs].join('\n');
   }
 
   /** Ends everything that the rig started. OUTBOX_FAULTS_KEEP leaves the folder with all logs, to look at. */
@@ -155,10 +157,22 @@ export class Rig {
     if (!process.env['OUTBOX_FAULTS_KEEP']) rmSync(this.folder, { recursive: true, force: true });
   }
 
+  async #describeWorkflows(): Promise<string> {
+    const stuck = await this.installation.query<{ tenant_id: string }>(
+      "select distinct tenant_id from outbox.events where status = 'pending' order by tenant_id limit 4",
+    );
+    const tenants = stuck.map(({ tenant_id }) => tenant_id);
+    return describePublishers(this.options.servers, this.#taskQueue, tenants);
+  }
+
+  get #taskQueue(): string {
+    return `queue-${this.options.name}`;
+  }
+
   #service(name: string, options: LaunchOptions): ServiceOptions {
     return {
       addresses: this.proxied,
-      taskQueue: `queue-${this.options.name}`,
+      taskQueue: this.#taskQueue,
       folder: this.folder,
       name,
       firedLog: this.faults.path,
