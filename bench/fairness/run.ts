@@ -3,12 +3,13 @@ import { Command, Option } from 'commander';
 import { now } from '../harness/clock';
 import { Closing } from '../harness/closing';
 import { startServers } from '../harness/servers';
+import { measureMany } from './many';
 import { measureQuiet } from './quiet';
 import { measureQuota } from './quota';
 import { FairnessRig } from './rig';
 import { measureWeights } from './weights';
 
-const PARTS = ['quiet', 'weights', 'quota', 'quota-killed'] as const;
+const PARTS = ['quiet', 'weights', 'quota', 'quota-killed', 'many'] as const;
 
 /**
  * `npm run bench:fairness -- [--only PART] [--json FILE] [--quick]`: what tenants do to each other, and whether a quota holds.
@@ -33,8 +34,8 @@ async function main(): Promise<number> {
     const rig = await FairnessRig.start(await startServers(closing, log), closing);
     const figures: Record<string, unknown> = {};
     const size = given.quick
-      ? { seconds: 15, bulk: 60_000, backlog: 60_000 }
-      : { seconds: 30, bulk: 300_000, backlog: 100_000 };
+      ? { seconds: 15, bulk: 60_000, backlog: 60_000, many: 500, watchSeconds: 10 }
+      : { seconds: 30, bulk: 300_000, backlog: 100_000, many: 10_000, watchSeconds: 60 };
     if (parts.includes('quiet')) figures['quiet'] = await measureQuiet(rig, { tenants: 50, ...size }, log);
     if (parts.includes('weights')) figures['weights'] = await measureWeights(rig, size, log);
     const quota = { seconds: 2 * size.seconds };
@@ -42,6 +43,7 @@ async function main(): Promise<number> {
     if (parts.includes('quota-killed')) {
       figures['quotaKilled'] = await measureQuota(rig, { ...quota, killEveryS: 10 }, log);
     }
+    if (parts.includes('many')) figures['manyTenants'] = await measureMany(rig, size, log);
     process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
     if (given.json !== undefined) writeFileSync(given.json, `${JSON.stringify(figures, null, 2)}\n`);
     return 0;

@@ -62,7 +62,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
   // Every drain listens to it; more than ten are normal, not a leak.
   setMaxListeners(0, stopping.signal);
   const identity = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
-  const sessions = new SessionCache(sink, config.drain.maxProducers);
+  const sessions = new SessionCache(sink, config.drain.maxProducers, (sessions) => metrics.producers.set(sessions));
   const drainDeps = {
     pool,
     sink,

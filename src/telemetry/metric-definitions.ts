@@ -125,6 +125,12 @@ export const METRICS = {
     'Kafka transactions by outcome; unknown = it was left to the next epoch to find out.',
     'outcome',
   ),
+  producers: define(
+    'gauge',
+    'outbox_producers',
+    'worker',
+    'Transactional producers alive: of running drains, and idle ones kept for the next (at most OUTBOX_MAX_PRODUCERS).',
+  ),
   producerReinits: define(
     'counter',
     'outbox_producer_reinit_total',

@@ -140,6 +140,20 @@ describe('drain', () => {
     expect(await readTopic(rig.topic, 4)).toHaveLength(4);
   });
 
+  it('tells how many producers are alive: those of running drains, and idle ones up to the cap', async () => {
+    const alive: number[] = [];
+    const sessions = new SessionCache(rig.sink, 1, (count) => alive.push(count));
+    const worker = rig.worker('w1', { sessions });
+    await rig.store('acme', 1);
+    await rig.store('globex', 1);
+    const both = ['acme', 'globex'].map((tenant) => rig.drain(worker, { publisher: { ...REF, tenant } }));
+    expect((await Promise.all(both)).map(({ published }) => published)).toEqual([1, 1]);
+    expect(Math.max(...alive)).toBe(2);
+    expect(alive.at(-1)).toBe(1);
+    await sessions.close();
+    expect(alive.at(-1)).toBe(0);
+  });
+
   it('a fenced drain can write nothing: not record, not settle', async () => {
     const ids = await rig.store('acme', 3);
     const old = await takeOver(rig.db.pool, REF, 'zombie');
