@@ -100,8 +100,9 @@ export const serverVariables = {
     section: 'Temporal',
     about: 'Task queue of the workers.',
   }),
-  OUTBOX_MAX_HISTORY_EVENTS: withDefault(integer(50, 50_000), '10000', {
+  OUTBOX_MAX_HISTORY_EVENTS: withDefault(integer(50, 50_000), '500', {
     section: 'Temporal',
-    about: 'A publisher continues as new at this length of its history, or earlier when Temporal suggests it.',
+    about:
+      'A publisher continues as new at this length of its history. A worker that takes over from another replays each history within 10 s, so long ones keep a busy worker from ever getting there.',
   }),
 };
