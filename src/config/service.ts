@@ -92,6 +92,11 @@ export const serviceVariables = {
     section: 'Publishing',
     about: 'Longest run of one drain.',
   }),
+  OUTBOX_DRAIN_START_TIMEOUT: withDefault(duration(1_000, 24 * 60 * MINUTE), '10m', {
+    section: 'Publishing',
+    about:
+      'A drain that no worker has started within this time is scheduled anew. Longer than drains ever wait for a slot: it is for a task that Temporal lost.',
+  }),
   OUTBOX_MAX_DRAINS: withDefault(integer(1, 1_000), '50', {
     section: 'Publishing',
     about: 'Drains that publish at the same time per worker; as many more may wait for events or for their turn.',

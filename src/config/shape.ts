@@ -55,6 +55,7 @@ export interface Config {
     readonly batchBytes: number;
     readonly lingerMs: number;
     readonly maxMs: number;
+    readonly startTimeoutMs: number;
     readonly maxDrains: number;
     readonly maxProducers: number;
   };
@@ -130,6 +131,7 @@ export function shape(v: Values, warnings: readonly string[]): Config {
       batchBytes: v.OUTBOX_BATCH_BYTES,
       lingerMs: v.OUTBOX_LINGER,
       maxMs: v.OUTBOX_DRAIN_MAX,
+      startTimeoutMs: v.OUTBOX_DRAIN_START_TIMEOUT,
       maxDrains: v.OUTBOX_MAX_DRAINS,
       maxProducers: v.OUTBOX_MAX_PRODUCERS,
     },

@@ -28,6 +28,8 @@ export interface DrainRequest {
   readonly maxAttempts?: number;
   /** True if a quota cut the grant. Absent = no. */
   readonly limited?: boolean;
+  /** True if an activity of the same grant was given up before: an attempt of it may have recorded. Absent = no. */
+  readonly again?: boolean;
   /** Topics whose messages carry the ordering key alone. Absent = none beside the deployment's. */
   readonly plainKey?: PlainKey;
 }

@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   EVENT_TOO_LARGE: { retryable: false, breaker: false, park: true },
   EVENT_REFUSED: { retryable: false, breaker: false, park: true },
   LEDGER_MISMATCH: { retryable: false, breaker: false, park: false },
+  LEDGER_STALE: { retryable: true, breaker: false, park: false },
   FENCED: { retryable: true, breaker: false, park: false },
   PAUSED: { retryable: true, breaker: false, park: false },
   REVISION_CHANGED: { retryable: true, breaker: false, park: false },

@@ -60,7 +60,7 @@ export function drainEnded(
       lastWorker: outcome.worker,
       // A grant of 0 ends `granted` too: it has looked at what is in doubt, not at the backlog.
       woken: state.drain.woken || more,
-      doubt: outcome.end === 'failed' || outcome.end === 'fenced' || (state.drain.doubt && untouched(outcome)),
+      doubt: inDoubt(state, outcome),
       failed,
       retryAt: retryAt(outcome, failed, now, random),
       lastFailure:
@@ -79,9 +79,14 @@ export function waitStarted(state: PublisherState, wait: { readonly quota?: true
   return wait.quota === true ? { ...state, usage: denied(state.usage, now) } : state;
 }
 
-/** It may have ended before it took over: then what was in doubt still is. */
-function untouched(outcome: DrainOutcome): boolean {
-  return outcome.batches === 0 && (outcome.end === 'stopping' || outcome.end === 'time');
+/**
+ * True if a batch may be recorded and not settled. A drain that stopped may have ended before it took over: then what was in doubt
+ * still is, and so is what an attempt before it recorded, whose worker died.
+ */
+function inDoubt(state: PublisherState, outcome: DrainOutcome): boolean {
+  if (outcome.end === 'failed' || outcome.end === 'fenced') return true;
+  const untouched = outcome.batches === 0 && (outcome.end === 'stopping' || outcome.end === 'time');
+  return untouched && (state.drain.doubt || outcome.recorded > 0);
 }
 
 /** While a topic refuses events, an event that reached another one so recently says that the destination is well. */

@@ -13,6 +13,8 @@ export interface PublisherSettings {
   readonly maxGrant: number;
   /** Most time one drain may take, ms. */
   readonly drainMaxMs: number;
+  /** A drain that waits longer for a worker to start it is scheduled anew, ms. Absent = never. */
+  readonly drainStartTimeoutMs?: number;
   /** How long a drain waits for new events after the backlog is empty, ms. */
   readonly lingerMs: number;
   /** A drain that sends no heartbeat for this long is given to another worker, ms. */

@@ -110,7 +110,7 @@ export async function removeRest(pool: Pool, tenant: string): Promise<boolean> {
     await query(
       client,
       `update outbox.publishers
-       set limits = '{}', paused = null, breaker = null, state = 'sleeping', state_until = null, swept_at = null,
+       set limits = '{}', paused = null, breaker = null, blocked = null, state = 'sleeping', state_until = null, swept_at = null,
            sweep_backoff_ms = 0, fence = fence + 1, revision = revision + 1, updated_at = clock_timestamp()
        where tenant_id = $1`,
       [tenant],

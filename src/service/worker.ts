@@ -119,6 +119,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
         async () => ({
           maxGrant: MAX_GRANT,
           drainMaxMs: config.drain.maxMs,
+          drainStartTimeoutMs: config.drain.startTimeoutMs,
           lingerMs: config.drain.lingerMs,
           heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
           maxHistoryEvents,

@@ -25,12 +25,10 @@ export const KAFKA_SETTINGS = {
 } as const satisfies Record<string, string>;
 
 /**
- * Temporal's dynamic configuration. Fairness keys work on server 1.29 only with the first two; eager activities cut a
- * workflow step from 50-78 ms to about 23 ms.
+ * Temporal's dynamic configuration: eager activities cut a workflow step from 50-78 ms to about 23 ms. Fairness keys stay off
+ * (docs/decisions/0010).
  */
 export const TEMPORAL_DYNAMIC_CONFIG = {
-  'matching.useNewMatcher': true,
-  'matching.enableFairness': true,
   'system.enableActivityEagerExecution': true,
 } as const satisfies Record<string, boolean | number | string>;
 

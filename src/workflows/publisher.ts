@@ -27,6 +27,7 @@ import { restore, withDefaults } from '../domain/publisher-commands';
 import { BreakerNotices } from './breaker-notices';
 import { describeState } from './current-details';
 import { carryOutEarly, registerHandlers } from './handlers';
+import { startDrain } from './start-drain';
 import { ShownAttributes } from './search-attributes';
 
 const local = proxyLocalActivities<PublisherActivities>({
@@ -38,9 +39,6 @@ const local = proxyLocalActivities<PublisherActivities>({
 const LEASE_MS = 3_600_000;
 /** Timers and Postgres take longer waits, but nobody means them. */
 const MAX_WAIT_MS = 30 * 86_400_000;
-
-/** One attempt of a drain may linger and send for `drainMaxMs`; beyond this margin it is stuck and another takes over. */
-const DRAIN_MARGIN_MS = 120_000;
 
 /**
  * The publisher of one tenant and destination. Owns breaker, quota, pause and counters; sleeps without timers while
@@ -126,36 +124,7 @@ async function drainOnce(
 ): Promise<boolean> {
   box.state = drainStarted(box.state, decision.probe, Date.now());
   box.notices.look(box.state.breaker);
-  const cautious = decision.probe || box.state.breaker.failures > 0;
-  const { drain } = proxyActivities<PublisherActivities>({
-    // A dead destination makes each of its drains wait for time-outs: those wait in a queue with few slots of its own.
-    ...(cautious && settings.suspectTaskQueue !== undefined ? { taskQueue: settings.suspectTaskQueue } : {}),
-    startToCloseTimeout: settings.drainMaxMs + DRAIN_MARGIN_MS,
-    heartbeatTimeout: settings.heartbeatTimeoutMs,
-    // The outcome is a value: Temporal retries only for a lost worker, and then at once.
-    retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '10s' },
-    cancellationType: 'TRY_CANCEL',
-    summary: decision.probe ? 'probe' : `grant ${decision.events}`,
-    // Each tenant's turn counts the same; its weight is in how long the turn may be.
-    priority: { fairnessKey: ref.tenant.slice(0, 64) },
-  });
-  const { plainKey = [] } = box.state.config;
-  const drained = drain({
-    publisher: ref,
-    // Not the first run of the chain: a reset workflow counts its grants anew, and would find an old one's batches under its own.
-    grantId: `${workflowInfo().runId}/${box.state.drain.grants}`,
-    events: decision.events,
-    bytes: decision.bytes,
-    maxMs: settings.drainMaxMs,
-    lingerMs: cautious ? 0 : settings.lingerMs,
-    lastWorker: box.state.drain.lastWorker,
-    cautious,
-    weight: box.state.config.weight,
-    onPoison: box.state.config.onPoison,
-    maxAttempts: box.state.config.maxAttempts,
-    limited: box.state.config.quota.ratePerSecond !== null || (box.state.config.quota.bytesPerSecond ?? null) !== null,
-    ...(plainKey.length > 0 ? { plainKey } : {}),
-  });
+  const drained = startDrain(box.state, ref, decision, settings);
   const outcome = await besidesRemembering(box, ref, drained);
   box.state = drainEnded(box.state, outcome, decision, Date.now(), Math.random());
   reportFailure(ref, outcome);

@@ -14,7 +14,7 @@ export function drainActivity(deps: DrainDeps): (request: DrainRequest) => Promi
   return async function drain(request: DrainRequest): Promise<DrainOutcome> {
     const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
     try {
-      const firstAttempt = activityInfo().attempt === 1;
+      const firstAttempt = activityInfo().attempt === 1 && request.again !== true;
       return await runDrain(deps, { request, cancelled: cancellationSignal() }, firstAttempt);
     } finally {
       clearInterval(beat);

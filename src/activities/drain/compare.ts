@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { reconcile } from '../../domain/settlement';
 import type { Settlement } from '../../domain/settlement';
 import { failpoint } from '../../failpoints/failpoint';
@@ -10,6 +11,8 @@ import type { PublisherRecord } from '../../postgres/publishers';
 import type { LedgerEntry } from '../../sinks/sink';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
+
+type CompareDeps = Pick<DrainDeps, 'pool' | 'sink' | 'worker'>;
 
 /** What Postgres and Kafka each say of a publisher, read under a fence and an epoch of one's own. */
 export interface Sides {
@@ -26,11 +29,7 @@ export interface Sides {
  * for a ledger read before the fence could still change. `from` is the fence that this drain held before a doubt; null at
  * its start, when it may take over from anybody.
  */
-export async function compareSides(
-  deps: Pick<DrainDeps, 'pool' | 'sink' | 'worker'>,
-  hold: Hold,
-  from: string | null,
-): Promise<Sides> {
+export async function compareSides(deps: CompareDeps, hold: Hold, from: string | null): Promise<Sides> {
   const { ref } = hold;
   hold.clean = null;
   await failpoint('before_fence');
@@ -51,7 +50,41 @@ export async function compareSides(
   // The clock that judges the ledger's age is read after it: a drain frozen in between for longer than the broker keeps
   // offsets would find an expired ledger, think it young, and send a committed batch again.
   const { now } = await checkFence(deps.pool, ref, row.fence);
+  const first = await verdictOn(deps, hold, row, ledger, now);
+  if (!mayBeStale(first.verdict)) return first;
+  return lookAgain(deps, hold, row, first);
+}
 
+/**
+ * Waits before further looks, ms. Just after a broker's return its coordinator may answer from a half-loaded ledger (see `confirmLedger`
+ * of the Kafka sink): a halt, which only people end, must not come of that.
+ */
+const LOOKS_MS = [200, 600, 1_200];
+
+async function lookAgain(deps: CompareDeps, hold: Hold, row: PublisherRecord, first: Sides): Promise<Sides> {
+  let sides = first;
+  for (const waitMs of LOOKS_MS) {
+    await delay(waitMs);
+    const ledger = await hold.session.readLedger();
+    const { now } = await checkFence(deps.pool, hold.ref, row.fence);
+    sides = await verdictOn(deps, hold, row, ledger, now);
+    if (!mayBeStale(sides.verdict)) break;
+  }
+  return sides;
+}
+
+/** A ledger that is older than it can be. One that is ahead, or names another batch, was read in full. */
+function mayBeStale(verdict: Settlement): boolean {
+  return verdict.kind === 'halt' && (verdict.reason === 'ledger_missing' || verdict.reason === 'ledger_behind');
+}
+
+async function verdictOn(
+  deps: CompareDeps,
+  { ref }: Hold,
+  row: PublisherRecord,
+  ledger: LedgerEntry | null,
+  now: number,
+): Promise<Sides> {
   const unsettled = await unsettledBatches(deps.pool, ref);
   const last = await readBatch(deps.pool, ref, row.settled);
   const settledBatchId = last?.batchId ?? null;

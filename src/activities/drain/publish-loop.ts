@@ -9,7 +9,7 @@ import { pendingExists } from '../../postgres/claims';
 import type { Claim } from '../../postgres/claims';
 import { fallAsleep } from '../../postgres/publishers';
 import { copyIdsOf } from '../../postgres/replay-claims';
-import type { OutgoingBatch } from '../../sinks/sink';
+import type { LedgerEntry, OutgoingBatch } from '../../sinks/sink';
 import { BlockedTopics } from './blocked-topics';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
@@ -86,8 +86,8 @@ export class PublishLoop {
     }
   }
 
-  /** Sends one recorded batch and starts its settling. Any rejection leaves the session in doubt. */
-  async publish(batch: OutgoingBatch): Promise<void> {
+  /** Sends one recorded batch and starts its settling; `believed` as in PublishOptions. Any rejection leaves the session in doubt. */
+  async publish(batch: OutgoingBatch, believed?: LedgerEntry | null): Promise<void> {
     const clean = this.hold.clean;
     if (clean === null)
       throw new OutboxError('INTERNAL', 'publishing without a clean session; report this as a defect');
@@ -96,6 +96,7 @@ export class PublishLoop {
       deadlineMs: this.deps.publishDeadlineMs,
       beforeCommit: () => this.settles.finish(),
       plainKey: this.hold.plainKey ?? [],
+      ...(believed !== undefined && { believed }),
     });
     this.progress.pace.sent(batch.events.length, Date.now() - started);
     this.topics.sent(batch.events);

@@ -94,7 +94,7 @@ async function settleAndPublish(
         if ((await readGlobalPause(deps.pool)) !== null) return { end: await loop.sleepPaused(), failure: null };
         const batch = await prepareResend(deps, hold, call.request, progress, state.batch, refusal);
         if (batch !== null) {
-          await loop.publish(batch);
+          await loop.publish(batch, state.ledger);
           progress.batches += 1;
         }
       }
@@ -117,7 +117,7 @@ async function settleAndPublish(
       // Not blocked yet: in a batch of copies alone it costs those, and no event waits for it.
       if (topic !== null) progress.refused.set(topic.topic, topic);
       const lost: boolean = state.kind === 'clean' && ERROR_CODES[failure.code].retryable;
-      const again: boolean = refusal !== null || topic !== null || lost;
+      const again: boolean = refusal !== null || topic !== null || lost || failure.code === 'LEDGER_STALE';
       if (state.kind === 'halted') continue;
       if (!again || doubts >= MAX_DOUBTS || progress.stop.aborted) {
         progress.published += state.published;

@@ -3,6 +3,7 @@ import type { RecordedBatch } from '../../postgres/batches';
 import { settleBatch } from '../../postgres/settle';
 import { batchMembers } from '../../postgres/replay-claims';
 import { checkFence } from '../../postgres/publishers';
+import type { LedgerEntry } from '../../sinks/sink';
 import { compareSides } from './compare';
 import { observePublished, placed } from './placed';
 import type { DrainDeps } from './context';
@@ -11,7 +12,13 @@ import type { Hold } from './hold';
 /** What D0–D2 left: nothing, one batch that Kafka surely did not commit, or a contradiction that only people can solve. */
 export type TakeOver =
   | { readonly kind: 'clean'; readonly fence: string; readonly published: number }
-  | { readonly kind: 'resend'; readonly fence: string; readonly batch: RecordedBatch; readonly published: number }
+  | {
+      readonly kind: 'resend';
+      readonly fence: string;
+      readonly batch: RecordedBatch;
+      readonly published: number;
+      readonly ledger: LedgerEntry | null;
+    }
   | { readonly kind: 'halted'; readonly explanation: string };
 
 /**
@@ -42,7 +49,7 @@ export async function takeOverPublisher(deps: DrainDeps, hold: Hold, from: strin
   const { fence } = row;
   return resend === undefined
     ? { kind: 'clean', fence, published }
-    : { kind: 'resend', fence, batch: resend, published };
+    : { kind: 'resend', fence, batch: resend, published, ledger };
 }
 
 /**

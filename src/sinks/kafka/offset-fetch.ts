@@ -11,10 +11,15 @@ export interface CommittedOffset {
 /**
  * OffsetFetch version 7 with require_stable. kafkajs stops at version 4, whose answer may leave out an offset that a
  * transaction has already committed but whose marker has not been applied yet; version 7 answers UNSTABLE_OFFSET_COMMIT
- * instead. Its encoding is "flexible": compact strings and arrays (length + 1 as unsigned varint) and tagged fields, also
+ * instead. Without `stable` it answers what is committed beside a transaction that is still open. Its encoding is "flexible": compact strings and arrays (length + 1 as unsigned varint) and tagged fields, also
  * one byte of them at the end of the request header (here: in front of the body) and of the answer's header.
  */
-export function offsetFetch(group: string, topic: string, partition: number): OwnRequest<CommittedOffset> {
+export function offsetFetch(
+  group: string,
+  topic: string,
+  partition: number,
+  { stable = true }: { readonly stable?: boolean } = {},
+): OwnRequest<CommittedOffset> {
   return {
     apiKey: 9,
     apiVersion: 7,
@@ -28,7 +33,7 @@ export function offsetFetch(group: string, topic: string, partition: number): Ow
       unsigned(writer, 2); // one partition
       writer.int32(partition);
       writer.int8(0); // tagged fields of the topic
-      writer.int8(1); // require_stable
+      writer.int8(stable ? 1 : 0); // require_stable
       writer.int8(0); // tagged fields of the request
       return Buffer.from(writer.written());
     },

@@ -79,6 +79,7 @@ export class KafkaSession implements SinkSession {
       (deadline) =>
         publishBatch(this.shared, this.#client, this.#publisher, batch, {
           deadline,
+          believedSeq: options.believed === undefined ? null : (options.believed?.seq ?? -1),
           beforeCommit: options.beforeCommit,
           keyStyle: withPlainKey(this.shared.settings.keyStyle, options.plainKey),
           enter: (next) => {

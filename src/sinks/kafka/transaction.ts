@@ -76,18 +76,16 @@ export class TransactionClient {
   }
 
   /** The ledger's offset and metadata, stable: no transaction that was decided before this call can still change them. */
-  async committedLedger(deadline: Deadline): Promise<CommittedOffset> {
-    const request = offsetFetch(this.ids.ledgerGroup, this.settings.ledgerTopic, LEDGER_PARTITION);
-    return deadline.retry(
-      async () => {
-        this.#groupCoordinator ??= await this.connections.coordinator('group', this.ids.ledgerGroup);
-        return this.connections.send(this.#groupCoordinator, request);
-      },
-      (error) => {
-        this.#groupCoordinator = null;
-        return isAnswer(error, ...COORDINATOR_BUSY, CODE.UNSTABLE_OFFSET_COMMIT);
-      },
-    );
+  committedLedger(deadline: Deadline): Promise<CommittedOffset> {
+    return this.#readLedger(deadline, true);
+  }
+
+  /**
+   * The ledger beside the open transaction, whose ledger write was acknowledged: asked of the coordinator that took that write, so
+   * of one that has loaded all that was committed before.
+   */
+  ledgerBesideTransaction(deadline: Deadline): Promise<CommittedOffset> {
+    return this.#readLedger(deadline, false);
   }
 
   /** Adds the partitions to a new transaction, which opens it. */
@@ -194,6 +192,20 @@ export class TransactionClient {
     if (broker === null) throw new MalformedAnswerError('the transaction coordinator was lost');
     const { errorCode } = await this.connections.ask(broker, 'EndTxn', { ...this.#epoch(), transactionResult: true });
     if (errorCode !== 0) throw new AnswerError(errorCode, 'EndTxn');
+  }
+
+  async #readLedger(deadline: Deadline, stable: boolean): Promise<CommittedOffset> {
+    const request = offsetFetch(this.ids.ledgerGroup, this.settings.ledgerTopic, LEDGER_PARTITION, { stable });
+    return deadline.retry(
+      async () => {
+        this.#groupCoordinator ??= await this.connections.coordinator('group', this.ids.ledgerGroup);
+        return this.connections.send(this.#groupCoordinator, request);
+      },
+      (error) => {
+        this.#groupCoordinator = null;
+        return isAnswer(error, ...COORDINATOR_BUSY, CODE.UNSTABLE_OFFSET_COMMIT);
+      },
+    );
   }
 
   async #atTransactionCoordinator<T>(deadline: Deadline, step: (broker: Broker) => Promise<T>): Promise<T> {

@@ -9,7 +9,7 @@ import type { Log } from '../server';
 import { TEMPORAL_CLI } from '../settings';
 import { downloadTemporal } from './download';
 
-/** Task fairness came with server 1.29; an older CLI on PATH would start without a word and ignore the tenants' weights. */
+/** What the tests run with: an older CLI on PATH would start without a word. */
 const OLDEST_SERVER = [1, 29] as const;
 
 /**

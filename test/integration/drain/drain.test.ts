@@ -8,7 +8,7 @@ import { readPublisher, takeOver } from '../../../src/postgres/publishers';
 import { eventsByIds } from '../../../src/postgres/claims';
 import { ledgerGroup } from '../../../src/domain/publisher';
 import { readInstallId } from '../../../src/postgres/tenants';
-import type { Sink } from '../../../src/sinks/sink';
+import type { LedgerEntry, Sink, SinkSession } from '../../../src/sinks/sink';
 import { createDrainRig, readTopic } from '../../support/drain';
 import type { DrainRig } from '../../support/drain';
 import { testServers } from '../../support/stack';
@@ -128,7 +128,10 @@ describe('drain', () => {
 
     const group = ledgerGroup(await readInstallId(rig.db.pool), REF);
     // A broker that keeps offsets for two seconds, and a drain that is frozen for longer between its fence and its read.
+    let deleted = false;
     const sink = reading(rig.sink, 2_000, async () => {
+      if (deleted) return;
+      deleted = true;
       await new Promise((resolve) => setTimeout(resolve, 2_100));
       const admin = new Kafka({ brokers: testServers().kafkaBrokers, logLevel: logLevel.NOTHING }).admin();
       await admin.connect();
@@ -258,6 +261,34 @@ describe('drain', () => {
     expect(await readTopic(rig.topic, 5)).toHaveLength(5);
   });
 
+  // A coordinator that loses its partition while it loads answers from what it has loaded so far.
+  it('a ledger that is read half-loaded doubles nothing: it is confirmed before the commit', async () => {
+    const ids = await rig.store('acme', 4);
+    const { fence, revision } = await takeOver(rig.db.pool, REF, 'dead worker');
+    const batch = { batchId: randomUUID(), seq: 1 };
+    await recordBatch(rig.db.pool, { ref: REF, fence, revision, ...batch, grantId: 'g', eventIds: ids, bytes: 1 });
+    const session = rig.sink.open(REF);
+    await session.takeOver();
+    const events = await eventsByIds(rig.db.pool, 'acme', ids);
+    await session.publish({ ...batch, events }, { deadlineMs: 8_000 });
+    await session.discard();
+    const sink = halfLoaded(rig.sink, 1);
+    const outcome = await rig.drain(rig.worker('w2', { sink, sessions: new SessionCache(sink, 8) }));
+    expect(outcome).toMatchObject({ end: 'empty', published: 4, failure: null });
+    expect((await readTopic(rig.topic, 4)).map(({ eventId }) => eventId).sort()).toEqual([...ids].sort());
+    expect(rig.notes).toContain('doubt resolved by a new epoch');
+  });
+
+  it('a ledger that is read half-loaded halts nothing: it is looked at again', async () => {
+    await rig.store('acme', 4);
+    await rig.drain(rig.worker('w1'));
+    await rig.store('acme', 4);
+    const sink = halfLoaded(rig.sink, 2);
+    const outcome = await rig.drain(rig.worker('w2', { sink, sessions: new SessionCache(sink, 8) }));
+    expect(outcome).toMatchObject({ end: 'empty', published: 4, failure: null });
+    expect(await readTopic(rig.topic, 8)).toHaveLength(8);
+  });
+
   it('settles what is in doubt under a grant of 0, and sends nothing new', async () => {
     const ids = await rig.store('acme', 4);
     const row = await takeOver(rig.db.pool, REF, 'dead worker');
@@ -282,17 +313,31 @@ describe('drain', () => {
 
 /** The sink with another retention, whose sessions do something before they read the ledger. */
 function reading(sink: Sink, retentionMs: number, before: () => Promise<void>): Sink {
+  const read = async (session: SinkSession): Promise<LedgerEntry | null> => {
+    await before();
+    return session.readLedger();
+  };
+  return { ...readingBy(sink, read), ledgerRetentionMs: () => Promise.resolve(retentionMs) };
+}
+
+/** The sink whose ledgers seem to be missing at the first `times` looks. */
+function halfLoaded(sink: Sink, times: number): Sink {
+  let looks = 0;
+  return readingBy(sink, async (session) => {
+    const ledger = await session.readLedger();
+    looks += 1;
+    return looks <= times ? null : ledger;
+  });
+}
+
+function readingBy(sink: Sink, readLedger: (session: SinkSession) => Promise<LedgerEntry | null>): Sink {
   return {
     ...sink,
-    ledgerRetentionMs: () => Promise.resolve(retentionMs),
     open: (ref) => {
       const session = sink.open(ref);
       return {
         takeOver: () => session.takeOver(),
-        readLedger: async () => {
-          await before();
-          return session.readLedger();
-        },
+        readLedger: () => readLedger(session),
         preflight: (events) => session.preflight(events),
         publish: (batch, options) => session.publish(batch, options),
         locate: (batch, entry) => session.locate(batch, entry),

@@ -32,6 +32,7 @@ describe('loadConfig', () => {
       batchBytes: 4_194_304,
       lingerMs: 1_500,
       maxMs: 20_000,
+      startTimeoutMs: 600_000,
       maxDrains: 50,
       maxProducers: 64,
     });

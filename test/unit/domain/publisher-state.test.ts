@@ -124,6 +124,13 @@ describe('publisher state', () => {
       expect(turn(start, T0, outcome({ end })).drain.doubt).toBe(true);
       expect(turn(start, T0, outcome({ end, batches: 1 })).drain.doubt).toBe(false);
     }
+    const slept = turn(start, T0, outcome({}));
+    const settled = { ...slept, drain: { ...slept.drain, woken: true } };
+    for (const end of ['stopping', 'time'] as const) {
+      expect(turn(settled, T0, outcome({ end })).drain.doubt).toBe(false);
+      // An attempt before it recorded a batch, and its worker died.
+      expect(turn(settled, T0, outcome({ end, recorded: 5 })).drain.doubt).toBe(true);
+    }
     expect(turn(start, T0, outcome({})).drain.doubt).toBe(false);
   });
 
