@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { setTimeout as delay } from 'node:timers/promises';
+import { dropDatabase } from './drop-database';
 
 /** What is pending or in doubt of an installation. */
 export interface Backlog {
@@ -26,7 +27,7 @@ export class Installation {
 
   /** Drops the database, closing whatever still uses it. */
   async drop(): Promise<void> {
-    await run(this.serverUrl, `drop database if exists "${this.name}" with (force)`);
+    await dropDatabase((statement) => run(this.serverUrl, statement), this.name);
   }
 
   async addTenants(tenants: readonly string[]): Promise<void> {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import type { Pool } from 'pg';
+import { dropDatabase } from '../../faults/harness/drop-database';
 import { createPool } from '../../src/postgres/pool';
 import { migrationsFolder } from '../../src/postgres/migrate';
 import { createTenant } from '../../src/postgres/tenants';
@@ -59,7 +60,7 @@ async function database(create: (name: string) => string, tenants: string[]): Pr
     pool,
     async drop(): Promise<void> {
       await pool.end();
-      await onServer((admin) => admin.query(`drop database if exists ${name} with (force)`));
+      await onServer((admin) => dropDatabase((statement) => admin.query(statement), name));
     },
   };
 }

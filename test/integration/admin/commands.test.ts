@@ -235,8 +235,9 @@ describe('orders to publishers', () => {
 
   it('pauses everything with one row, and resumes', async () => {
     const tenant = tenants[1] ?? '';
-    expect((await ask('pauseAll', { body: { why: 'a test' } })).body).toMatchObject({
-      paused: { by: 'OUTBOX_ADMIN_KEY' },
+    const until2099 = { why: 'a test', until: '2099-01-01T00:00:00Z' };
+    expect((await ask('pauseAll', { body: until2099 })).body).toMatchObject({
+      paused: { by: 'OUTBOX_ADMIN_KEY', until: '2099-01-01T00:00:00.000Z' },
     });
     await until('the pause is complete', async () => (await ask('getPause')).body['running'] === 0);
     await enqueue(tenant);

@@ -11,6 +11,8 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
+const NO_LIMITS = { ratePerSecond: null, burst: 1, maxPending: null };
+
 const batch = (count: number) => Array.from({ length: count }, (_, n) => event({ dedupeKey: `${n}-${Math.random()}` }));
 const postBatch = (key: string, count: number): Promise<Answer> =>
   post(api, batch(count), { key, path: '/v1/events/batch' });
@@ -66,11 +68,88 @@ it('a full backlog answers 429 at the limit, also between two counts', async () 
   expect(answers[13]?.headers.get('retry-after')).toBe('1');
 });
 
+it('what was published is no backlog any more', async () => {
+  const key = await limited('drained', { maxPending: 3 });
+  expect((await postBatch(key, 3)).status).toBe(202);
+  expectProblem(await post(api, event(), { key }), 429, 'backlog_full');
+  await api.pool.query(`update outbox.events set status = 'skipped' where tenant_id = 'drained'`);
+  // Another process counts at once.
+  const other = createIngestLimiter(postgresStores(api.pool).meter, NO_LIMITS);
+  expect(await other.admit('drained', { maxPending: 3 }, 1)).toEqual({});
+});
+
+it('a batch larger than the burst goes from a full bucket, which is then in debt', async () => {
+  const key = await limited('large', { ratePerSecond: 0.01, burst: 10 });
+  expect((await postBatch(key, 15)).status).toBe(202);
+  const refused = await post(api, event(), { key });
+  expectProblem(refused, 429, 'rate_limited');
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(400);
+});
+
+it('a bucket that nobody used for long holds the burst and no more', async () => {
+  const key = await limited('idle', { ratePerSecond: 0.01, burst: 10 });
+  expect((await post(api, event(), { key })).status).toBe(202);
+  await api.pool.query(`update outbox.ingest_buckets set at = at - interval '1 day' where tenant_id = 'idle'`);
+  const answer = await postBatch(key, 10);
+  expect([answer.status, answer.headers.get('ratelimit-remaining')]).toEqual([202, '0']);
+});
+
+it('the deployment’s limits hold for whoever has none, and a tenant’s own go before them', async () => {
+  const strict = await startTestApi({ OUTBOX_INGEST_MAX_PENDING: 1 });
+  try {
+    const send = (key: string): Promise<Answer> => post(strict, event(), { key });
+    const plain = await strict.createTenant('plain');
+    expect((await send(plain)).status).toBe(202);
+    expectProblem(await send(plain), 429, 'backlog_full');
+    const own = await strict.createTenant('own');
+    await setIngestLimits(strict.pool, 'own', { maxPending: 2 });
+    expect([(await send(own)).status, (await send(own)).status, (await send(own)).status]).toEqual([202, 202, 429]);
+  } finally {
+    await strict.stop();
+  }
+});
+
+it('changed limits are in force at once: what was taken ahead under the old ones is worth nothing', async () => {
+  const limiter = createIngestLimiter(postgresStores(api.pool).meter, NO_LIMITS);
+  await api.createTenant('changed');
+  expect(await limiter.admit('changed', { ratePerSecond: 1_000, burst: 100 }, 1)).toMatchObject({});
+  await expect(limiter.admit('changed', { ratePerSecond: 0, burst: 100 }, 1)).rejects.toMatchObject({
+    code: 'rate_limited',
+  });
+});
+
+it('one statement serves the requests that come at the same time', async () => {
+  const { meter } = postgresStores(api.pool);
+  let statements = 0;
+  const takeTokens: typeof meter.takeTokens = (...args) => {
+    statements += 1;
+    return meter.takeTokens(...args);
+  };
+  const limiter = createIngestLimiter({ ...meter, takeTokens }, NO_LIMITS);
+  await api.createTenant('busy');
+  const limits = { ratePerSecond: 1_000, burst: 100 };
+  await Promise.all(Array.from({ length: 50 }, async () => limiter.admit('busy', limits, 1)));
+  expect(statements).toBe(1);
+});
+
+it('a backlog that could not be counted is counted again by the next request', async () => {
+  const { meter } = postgresStores(api.pool);
+  let fail = true;
+  const countPending: typeof meter.countPending = (...args) => {
+    if (!fail) return meter.countPending(...args);
+    fail = false;
+    return Promise.reject(new Error('the connection was lost'));
+  };
+  const limiter = createIngestLimiter({ ...meter, countPending }, NO_LIMITS);
+  await api.createTenant('uncounted');
+  await expect(limiter.admit('uncounted', { maxPending: 5 }, 1)).rejects.toThrow('the connection was lost');
+  expect(await limiter.admit('uncounted', { maxPending: 5 }, 1)).toEqual({});
+});
+
 it('several processes share one bucket: no more than rate × time + burst, and what each has taken ahead', async () => {
   await api.createTenant('shared');
   const { meter } = postgresStores(api.pool);
-  const none = { ratePerSecond: null, burst: 1, maxPending: null };
-  const processes = Array.from({ length: 4 }, () => createIngestLimiter(meter, none));
+  const processes = Array.from({ length: 4 }, () => createIngestLimiter(meter, NO_LIMITS));
   const limits = { ratePerSecond: 200, burst: 50 };
   const started = Date.now();
   let admitted = 0;

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { Client } from 'pg';
 import type { Pool } from 'pg';
 import { Registry } from 'prom-client';
+import { dropDatabase } from '../../../faults/harness/drop-database';
 import { startApi } from '../../../src/api/start';
 import type { ApiDeps, RunningApi } from '../../../src/api/start';
 import { postgresStores } from '../../../src/api/stores';
@@ -103,7 +104,7 @@ export async function startTestApi(
       await api.close(2_000);
       await client.connection.close();
       await pool.end();
-      await onServer(serverUrl, `drop database ${database} with (force)`);
+      await dropDatabase((statement) => onServer(serverUrl, statement), database);
     },
   };
 }

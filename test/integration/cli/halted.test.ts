@@ -65,3 +65,35 @@ test('both sides are shown; recheck does not help; resend says first what it wou
   const refused = await cli.run('halted', 'adopt', tenant, '--why', 'x', '--yes');
   expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('not halted')]);
 });
+
+test('adopt: Kafka’s side is shown, and what it holds counts as published', async () => {
+  const pool = createPool(cli.rig.direct.databaseUrl, { max: 1, connectTimeoutMs: 2_000 });
+  try {
+    // As after the restore of an older copy: Kafka has batches and an event that Postgres knows nothing of.
+    await pool.query(
+      `update outbox.publishers set recorded = 0, settled = 0, settled_at = null, fence = fence + 1 where tenant_id = $1`,
+      [tenant],
+    );
+    const { rows } = await pool.query<{ id: string }>(
+      `update outbox.events set status = 'pending' where event_id =
+         (select max(event_id) from outbox.events where tenant_id = $1) returning event_id::text as id`,
+      [tenant],
+    );
+    await cli.enqueue(tenant, 1);
+    expect(await untilHalted()).toMatchObject({
+      postgres: { recorded: '0', settled: '0' },
+      kafka: { seq: expect.stringMatching(/^[1-9]\d*$/) as string, batch_id: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+      kafka_reason: null,
+    });
+    expect((await cli.run('halted', 'adopt', tenant, '--why', 'Kafka is right', '--yes')).code).toBe(0);
+    await cli.untilStatus(tenant, 'published', 6);
+    const { rows: again } = await pool.query<{ batches: number }>(
+      `select count(*)::int as batches from outbox.batches where tenant_id = $1 and $2::bigint = any (event_ids)
+         and grant_id <> 'adopted'`,
+      [tenant, rows[0]?.id],
+    );
+    expect(again[0]?.batches).toBe(1);
+  } finally {
+    await pool.end();
+  }
+});

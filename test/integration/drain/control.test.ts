@@ -1,5 +1,5 @@
 import { EVENT_BYTES } from '../../../src/postgres/claims';
-import { pauseAll, resumeAll } from '../../../src/postgres/global-pause';
+import { pauseAll, resumeAll, runningPublishers } from '../../../src/postgres/global-pause';
 import { savePublisherState } from '../../../src/postgres/publisher-save';
 import { readPublisher } from '../../../src/postgres/publishers';
 import { countByStatus } from '../../../src/postgres/events';
@@ -33,6 +33,8 @@ it('a drain that runs when everything is paused ends after the batch in flight, 
           // As after a linger that ended: the row said sleeping when the batch was recorded.
           expect(await readPublisher(rig.db.pool, ref)).toMatchObject({ state: 'running' });
           await pauseAll(rig.db.pool, { by: 'ops', why: 'maintenance' });
+          // The batch in flight is still sent: the pause is not complete yet.
+          expect(await runningPublishers(rig.db.pool)).toBe(1);
         } else {
           await rig.db.pool.query(`update outbox.publishers set state = 'sleeping' where tenant_id = 'acme'`);
         }
@@ -48,6 +50,7 @@ it('a drain that runs when everything is paused ends after the batch in flight, 
     recorded: 2,
     settled: 2,
   });
+  expect(await runningPublishers(rig.db.pool)).toBe(0);
   expect(await sweep(rig.db.pool, 10)).toEqual([]);
   await resumeAll(rig.db.pool);
   expect(await sweep(rig.db.pool, 10)).toEqual([kafkaOf('acme')]);

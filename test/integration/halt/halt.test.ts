@@ -1,24 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel } from 'kafkajs';
-import { resolveHalted } from '../../../src/activities/halt/activity';
-import type { HaltChoice, HaltOutcome } from '../../../src/domain/halt';
-import { ledgerGroup } from '../../../src/domain/publisher';
 import { recordBatch, unsettledBatches } from '../../../src/postgres/batches';
 import { eventsByIds } from '../../../src/postgres/claims';
 import { countByStatus, getEvent } from '../../../src/postgres/events';
 import { haltedPublishers } from '../../../src/postgres/halted';
 import { savePublisherState } from '../../../src/postgres/publisher-save';
 import { readPublisher, takeOver } from '../../../src/postgres/publishers';
-import { readInstallId } from '../../../src/postgres/tenants';
-import type { Sink } from '../../../src/sinks/sink';
 import { createDrainRig, readTopic } from '../../support/drain';
 import type { DrainRig } from '../../support/drain';
 import { feedAll, replayOf } from '../../support/replays';
-import { testServers } from '../../support/stack';
-
-const REF = { tenant: 'acme', destination: 'kafka', shard: 0 };
-
-const TABLES = ['events', 'publishers', 'batches', 'replays', 'replay_events'];
+import { REF, haltActs } from './acts';
 
 /** Row and ledger contradict each other, on real servers, and an operator decides. */
 describe('ending a halt', () => {
@@ -27,64 +17,19 @@ describe('ending a halt', () => {
     rig = await createDrainRig('acme', 'globex');
   });
   afterEach(() => rig.close());
-
-  const decide = (choice: Exclude<HaltChoice, 'recheck'>): Promise<HaltOutcome> =>
-    resolveHalted(rig.worker('operator'), { publisher: REF, choice, by: 'test', why: 'the copy is from yesterday' });
-  const drain = () => rig.drain(rig.worker(randomUUID()));
-  const halts = async (why: string): Promise<void> =>
-    expect(await drain()).toMatchObject({
-      end: 'halted',
-      failure: { message: expect.stringContaining(why) as string },
-    });
-
-  async function backup(): Promise<void> {
-    for (const table of TABLES) {
-      await rig.db.pool.query(`create table copy_${table} as select * from outbox.${table}`);
-    }
-  }
-  async function restore(): Promise<void> {
-    for (const table of TABLES) {
-      await rig.db.pool.query(`truncate outbox.${table} cascade`);
-      await rig.db.pool.query(`insert into outbox.${table} overriding system value select * from copy_${table}`);
-    }
-    await rig.db.pool.query(
-      `select setval(pg_get_serial_sequence('outbox.events', 'event_id'), max(event_id)) from outbox.events`,
-    );
-  }
-  async function deleteLedger(): Promise<void> {
-    const admin = new Kafka({ brokers: testServers().kafkaBrokers, logLevel: logLevel.NOTHING }).admin();
-    await admin.connect();
-    await admin.deleteGroups([ledgerGroup(await readInstallId(rig.db.pool), REF)]);
-    await admin.disconnect();
-  }
-  async function dropMessages(before: (partition: number, high: number) => number): Promise<void> {
-    const admin = new Kafka({ brokers: testServers().kafkaBrokers, logLevel: logLevel.NOTHING }).admin();
-    await admin.connect();
-    const partitions = (await admin.fetchTopicOffsets(rig.topic)).map(({ partition, high }) => {
-      return { partition, offset: String(Math.max(0, before(partition, Number(high)))) };
-    });
-    await admin.deleteTopicRecords({ topic: rig.topic, partitions });
-    await admin.disconnect();
-  }
-  /** How often each event is in the topic. */
-  async function copies(expected: number): Promise<Map<string, number>> {
-    const counts = new Map<string, number>();
-    for (const { eventId } of await readTopic(rig.topic, expected)) counts.set(eventId, (counts.get(eventId) ?? 0) + 1);
-    return counts;
-  }
-
-  /** 10 published; a copy with 250 pending; these published in 3 batches; 5 stored and published that the copy lacks. */
-  async function restoreOlderCopy(): Promise<{ first: string[]; pending: string[] }> {
-    const first = await rig.store('acme', 10);
-    await drain();
-    const pending = await rig.store('acme', 250);
-    await backup();
-    await drain();
-    await rig.store('acme', 5);
-    await drain();
-    await restore();
-    return { first, pending };
-  }
+  const {
+    decide,
+    sinkWith,
+    drain,
+    halts,
+    backup,
+    restore,
+    lastMembers,
+    writeLedger,
+    deleteLedger,
+    copies,
+    restoreOlderCopy,
+  } = haltActs(() => rig);
 
   it('adopt after an older copy was restored: what Kafka holds is published, nothing is sent twice', async () => {
     const { first, pending } = await restoreOlderCopy();
@@ -184,47 +129,19 @@ describe('ending a halt', () => {
     await deleteLedger();
     await rig.db.pool.query(`update outbox.batches set recorded_at = now() - interval '30 days'`);
     await halts('older than the broker keeps offsets');
-    const sink: Sink = {
-      ledgerRetentionMs: () => rig.sink.ledgerRetentionMs(),
-      reachable: (ms) => rig.sink.reachable(ms),
-      ledgerState: () => rig.sink.ledgerState(),
-      peekLedger: (ref) => rig.sink.peekLedger(ref),
-      findMessages: (ref, search) => rig.sink.findMessages(ref, search),
-      close: () => Promise.resolve(),
+    const sink = sinkWith({
       open(ref) {
         const own = rig.sink.open(ref);
         own.publish = () => Promise.reject(new Error('cut short'));
         return own;
       },
-    };
-    const order = { publisher: REF, choice: 'resend', by: 'test', why: 'the ledger is gone' } as const;
-    expect(await resolveHalted(rig.worker('operator', { sink }), order)).toMatchObject({ done: false });
+    });
+    expect(await decide('resend', sink)).toMatchObject({ done: false });
     expect(await unsettledBatches(rig.db.pool, REF)).toEqual([]);
     await halts('no ledger');
     expect(await decide('resend')).toMatchObject({ done: true });
     expect(await drain()).toMatchObject({ end: 'empty', published: 3 });
     expect(await readTopic(rig.topic, 6)).toHaveLength(6);
-  });
-
-  it('refuses to adopt what Kafka may have dropped, and adopts it while an older message of the publisher is still there', async () => {
-    const { first } = await restoreOlderCopy();
-    const older = new Map<number, number>();
-    for (const { partition, offset, eventId } of await readTopic(rig.topic, 265)) {
-      if (first.includes(eventId)) older.set(partition, Math.max(older.get(partition) ?? 0, Number(offset)));
-    }
-    await dropMessages((partition) => older.get(partition) ?? 0);
-    expect(await decide('adopt')).toMatchObject({ done: true, explanation: expect.stringContaining('250 ') as string });
-    await rig.db.pool.query(`drop table ${TABLES.map((table) => `copy_${table}`).join(', ')}`);
-
-    await rig.store('acme', 50);
-    await backup();
-    await drain();
-    await restore();
-    await dropMessages((_, high) => high - 2);
-    const refused = await decide('adopt');
-    expect(refused).toEqual({ done: false, explanation: expect.stringMatching(/has dropped.*resend/) as string });
-    expect(await countByStatus(rig.db.pool, 'acme')).toMatchObject({ pending: 50 });
-    await halts('ledger');
   });
 
   it('adopts the copies of a replay as copies', async () => {
@@ -237,9 +154,84 @@ describe('ending a halt', () => {
     await restore();
     await halts('ledger');
     expect(await decide('adopt')).toMatchObject({ done: true, explanation: expect.stringContaining('20 ') as string });
+    expect(await lastMembers()).toEqual([]);
     expect(await drain()).toMatchObject({ end: 'empty', published: 0 });
     expect(await readTopic(rig.topic, 50)).toHaveLength(50);
     expect(await feedAll(rig, 'acme')).toMatchObject({ state: 'done', published: 20, pending: 0 });
+  });
+
+  it('adopts what Postgres gave up: parked and skipped events that Kafka holds are published', async () => {
+    const ids = await rig.store('acme', 6);
+    await backup();
+    await drain();
+    await restore();
+    await rig.db.pool.query(
+      `update outbox.events set error_code = 'EVENT_REFUSED', error_reason = 'too old',
+         status = case when event_id = any ($1::bigint[]) then 'failed' else 'skipped' end`,
+      [ids.slice(0, 3)],
+    );
+    await halts('ledger');
+    expect(await decide('adopt')).toMatchObject({ done: true, explanation: expect.stringContaining('6 ') as string });
+    expect(await countByStatus(rig.db.pool, 'acme')).toEqual({ pending: 0, published: 6, failed: 0, skipped: 0 });
+    const { rows } = await rig.db.pool.query('select from outbox.events where error_code is not null');
+    expect(rows).toHaveLength(0);
+    expect((await lastMembers())?.sort()).toEqual([...ids].sort());
+  });
+
+  it('refuses to adopt a ledger that something else wrote; resend writes it anew', async () => {
+    await rig.store('acme', 3);
+    await drain();
+    await writeLedger(1, 'not-a-batch');
+    await halts('not-a-batch');
+    expect(await decide('adopt')).toEqual({ done: false, explanation: expect.stringContaining('names no') as string });
+    expect(await decide('resend')).toMatchObject({ done: true });
+    await rig.store('acme', 1);
+    expect(await drain()).toMatchObject({ end: 'empty', published: 1 });
+  });
+
+  it('changes nothing once another has taken over', async () => {
+    await restoreOlderCopy();
+    const row = await readPublisher(rig.db.pool, REF);
+    const ledger = await rig.sink.peekLedger(REF);
+    const sink = sinkWith({
+      // Read last of all, after the fence was looked at for the last time.
+      async ledgerRetentionMs() {
+        await takeOver(rig.db.pool, REF, 'newer');
+        return rig.sink.ledgerRetentionMs();
+      },
+    });
+    for (const choice of ['adopt', 'resend'] as const) {
+      const refused = { done: false, explanation: expect.stringContaining('FENCED') as string };
+      expect(await decide(choice, sink)).toEqual(refused);
+    }
+    expect(await readPublisher(rig.db.pool, REF)).toMatchObject({ recorded: row?.recorded, settled: row?.settled });
+    expect(await countByStatus(rig.db.pool, 'acme')).toMatchObject({ pending: 250, published: 10 });
+    expect(await rig.sink.peekLedger(REF)).toEqual(ledger);
+
+    // Also at the last step.
+    const late = sinkWith({
+      async findMessages(ref, search) {
+        const gone = await rig.sink.findMessages(ref, search);
+        await takeOver(rig.db.pool, REF, 'newer');
+        return gone;
+      },
+    });
+    expect(await decide('adopt', late)).toEqual({
+      done: false,
+      explanation: expect.stringContaining('FENCED') as string,
+    });
+  });
+
+  it('resends also where both sides agree, if events of a batch in doubt are gone', async () => {
+    const ids = await rig.store('acme', 3);
+    const { fence, revision } = await takeOver(rig.db.pool, REF, 'dead');
+    const batch = { ref: REF, fence, revision, seq: 1, batchId: randomUUID(), grantId: 'g', eventIds: ids, bytes: 1 };
+    await recordBatch(rig.db.pool, batch);
+    await rig.db.pool.query('delete from outbox.events where event_id = $1', [ids[0]]);
+    await halts('');
+    expect(await decide('resend')).toMatchObject({ done: true });
+    expect(await drain()).toMatchObject({ end: 'empty', published: 2 });
+    expect([...(await copies(2)).keys()].sort()).toEqual(ids.slice(1).sort());
   });
 
   it('refuses to adopt a Kafka that knows less than Postgres', async () => {
@@ -261,12 +253,18 @@ describe('ending a halt', () => {
 
   it('shows both sides', async () => {
     expect(await rig.sink.peekLedger(REF)).toBeNull();
-    await restoreOlderCopy();
-    const halted = { why: 'the ledger says more', since: 5 };
+    const { pending } = await restoreOlderCopy();
+    const { fence, revision } = await takeOver(rig.db.pool, REF, 'dead');
+    const batch = { ref: REF, fence, revision, seq: 2, batchId: randomUUID(), grantId: 'g', bytes: 1 };
+    await recordBatch(rig.db.pool, { ...batch, eventIds: pending.slice(0, 7) });
+    const halted = { why: 'the ledger says more', since: 5, refused: 'adopt (me: restored): it may have dropped some' };
     await savePublisherState(rig.db.pool, REF, { why: 'halted', until: null, paused: null, halted, limits: {} });
     const [shown, ...others] = await haltedPublishers(rig.db.pool);
     expect(others).toEqual([]);
-    expect(shown).toMatchObject({ ...REF, ...halted, refused: null, recorded: 1, settled: 1, unsettled: [] });
+    expect(shown).toMatchObject({ ...REF, ...halted, recorded: 2, settled: 1 });
+    expect(shown?.unsettled).toEqual([
+      { seq: 2, batchId: batch.batchId, events: 7, recordedAt: expect.any(Number) as number },
+    ]);
     expect(shown?.settledBatchId).toMatch(/^[0-9a-f-]{36}$/);
     expect(await rig.sink.peekLedger(REF)).toMatchObject({ seq: 5, batchId: expect.any(String) as string });
     expect(await haltedPublishers(rig.db.pool, 'globex')).toEqual([]);

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pauseAll, readGlobalPause, resumeAll } from '../../../src/postgres/global-pause';
+import { pauseAll, readGlobalPause, resumeAll, runningPublishers } from '../../../src/postgres/global-pause';
 import { createKey } from '../../../src/postgres/keys';
 import { loadSaved, savePublisherState } from '../../../src/postgres/publisher-save';
 import { readPublisher, setPublisherState, takeOver, wakePublishers } from '../../../src/postgres/publishers';
@@ -51,6 +51,17 @@ describe('the pause of everything', () => {
     expect(await resumeAll(db())).toBeNull();
     await pauseAll(db(), { by: 'ops', why: 'short', until: Date.now() - 1 });
     expect(await readGlobalPause(db())).toBeNull();
+    // The next one is another pause, with its own beginning.
+    await db().query(`update outbox.global_pause set since = '2020-01-01'`);
+    expect((await pauseAll(db(), { by: 'ops', why: 'next' })).since).toBeGreaterThan(Date.parse('2020-01-02'));
+  });
+
+  it('is complete when no publisher is at work: a dead worker is none any more once its time is over', async () => {
+    await takeOver(db(), kafkaOf('a'), 'w');
+    await setPublisherState(db(), kafkaOf('b'), 'sleeping', null);
+    expect(await runningPublishers(db())).toBe(1);
+    await setPublisherState(db(), kafkaOf('a'), 'running', Date.now() - 60_000);
+    expect(await runningPublishers(db())).toBe(0);
   });
 
   it('costs no wakes and no sweep, and the sweep finds the backlog afterwards', async () => {

@@ -218,6 +218,49 @@ describe('control of publishers', () => {
     }
   });
 
+  it('a pause with an end is over at its time by itself, also if its workflow is lost: the sweep finds it', async () => {
+    const tenant = (await rig.tenants(6))[5] ?? '';
+    const publishes = async (count: number): Promise<void> => {
+      await until(
+        () => rowOf(tenant),
+        (row) => row?.published === count,
+      );
+      await until(
+        () => stateOf(tenant),
+        (state) => state.paused === null && !state.drain.woken,
+      );
+    };
+    const pauseUntil = (end: number): Promise<unknown> =>
+      handleOf(tenant).executeUpdate('pause', { args: [{ by: 'test', why: 'maintenance', until: end }] });
+    await enqueue(tenant, `control-${tenant}`);
+    await publishes(1);
+    await pauseUntil(Date.now() + 1_500);
+    await enqueue(tenant, `control-${tenant}`);
+    await publishes(2);
+
+    const end = Date.now() + 3_600_000;
+    await pauseUntil(end);
+    await until(
+      () =>
+        rig.installation.query<{ state: string; until: number }>(
+          `select state, round(extract(epoch from state_until) * 1000)::float8 as until from outbox.publishers
+           where tenant_id = $1`,
+          [tenant],
+        ),
+      ([row]) => row?.state === 'paused' && row.until === end,
+    );
+    await enqueue(tenant, `control-${tenant}`);
+    await handleOf(tenant).terminate();
+    // The hour passes.
+    await rig.installation.query(
+      `update outbox.publishers set state_until = clock_timestamp(),
+         paused = jsonb_set(paused, '{until}', to_jsonb(floor(extract(epoch from clock_timestamp()) * 1000)))
+       where tenant_id = $1`,
+      [tenant],
+    );
+    await publishes(3);
+  });
+
   it('a pause reaches a running drain before its next batch', async () => {
     const tenant = tenants[3] ?? '';
     await enqueue(tenant, `control-${tenant}`, 20_000);

@@ -110,9 +110,26 @@ describe('circuit breaker', () => {
     );
   });
 
+  it('counts failures in a row only', () => {
+    let state = CLOSED_BREAKER;
+    for (const failed of [true, true, false, true, true]) {
+      state = failed ? breakerFailed(state, CONFIG, 0, 'x', 0.5) : breakerSucceeded(state, 0);
+    }
+    expect(state).toMatchObject({ state: 'closed', failures: 2 });
+    expect(breakerFailed(state, CONFIG, 0, 'x', 0.5).state).toBe('open');
+  });
+
+  it('a failed probe opens it again, whatever the threshold is by now, and it says since when it has been open', () => {
+    let state = CLOSED_BREAKER;
+    for (let i = 0; i < CONFIG.threshold; i += 1) state = breakerFailed(state, CONFIG, 1_000, 'x', 0.5);
+    const again = breakerFailed(breakerProbing(state, 61_000), { ...CONFIG, threshold: 9 }, 62_000, 'x', 0.5);
+    expect(again).toMatchObject({ state: 'open', openings: 2, openedAt: 1_000, nextProbeAt: 182_000 });
+  });
+
   it('stays open, without probes, while an operator holds it open', () => {
     const held = breakerOpenedByOperator(CLOSED_BREAKER, 5, 'ops: maintenance');
     expect(breakerAllows(held, 1e15)).toEqual({ allow: 'none', until: null });
+    expect(breakerProbing(held, 6)).toBe(held);
     expect(breakerSucceeded(held, 6)).toBe(held);
     expect(breakerFailed(held, CONFIG, 6, 'x', 0)).toBe(held);
     expect(openBreakerOf(held)).toBeNull();

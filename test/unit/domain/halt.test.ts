@@ -6,7 +6,12 @@ import type { PublisherState } from '../../../src/domain/publisher-state';
 
 const REF = { tenant: 'acme', destination: 'kafka', shard: 0 };
 const fresh = initialState(REF, defaultConfig(), 0);
-const halted: PublisherState = { ...fresh, halted: { why: 'they disagree', since: 1 } };
+// Asleep, in doubt about nothing, and backing off: ending the halt must not leave it so.
+const halted: PublisherState = {
+  ...fresh,
+  halted: { why: 'they disagree', since: 1 },
+  drain: { ...fresh.drain, woken: false, doubt: false, retryAt: 1_000 },
+};
 const who = { by: 'me', why: 'restored' };
 const adopt = endHalt(halted, { choice: 'adopt', ...who });
 const orderOf = (state: PublisherState): HaltOrder => {

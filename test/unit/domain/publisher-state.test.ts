@@ -77,6 +77,17 @@ describe('publisher state', () => {
     expect(decide(advance(state, due), due, MAX)).toMatchObject({ kind: 'drain', probe: false });
   });
 
+  it('a probe that finds nothing to send, or only events to park, closes it; one that meets a dead topic does not', () => {
+    const open = turns(initialState(REF, defaultConfig(), T0), 3, failed);
+    const due = open.breaker.nextProbeAt ?? NaN;
+    expect(turn(open, due, outcome({ end: 'empty' })).breaker.state).toBe('closed');
+    const refused = { code: 'EVENT_REFUSED', message: 'refused', breaker: false } as const;
+    expect(turn(open, due, outcome({ end: 'failed', parked: 1, failure: refused })).breaker.state).toBe('closed');
+    // Also shortly after an event went through: half-open it would send one probe after the other.
+    const flowed = { ...open, drain: { ...open.drain, publishedAt: due - 1 } };
+    expect(turn(flowed, due, { ...failed, blockedTopics: ['dead'] }).breaker.state).toBe('open');
+  });
+
   it('never counts fencing, restarts or Postgres errors as failures of the destination', () => {
     for (const code of ['FENCED', 'POSTGRES_UNAVAILABLE', 'INTERNAL'] as const) {
       let state = initialState(REF, defaultConfig(), T0);
@@ -153,6 +164,21 @@ describe('publisher state', () => {
     expect(decide(advance(resume(settled), later), later, MAX).kind).toBe('drain');
   });
 
+  it('looks at the backlog when a pause ends, by its time or by an order: nobody wakes who is paused', () => {
+    const asleep = turn(initialState(REF, defaultConfig(), T0), T0, outcome({ published: 1, recorded: 1 }));
+    const paused = pause(asleep, { by: 'ops', why: 'maintenance', until: T0 + 1_000 }, T0);
+    expect(decide(advance(paused, T0), T0, MAX)).toEqual({ kind: 'wait', why: 'paused', until: T0 + 1_000 });
+    expect(decide(advance(paused, T0 + 1_000), T0 + 1_000, MAX).kind).toBe('drain');
+    expect(decide(resume(paused), T0, MAX).kind).toBe('drain');
+  });
+
+  it('a pause comes back from the row, and ends at its time', () => {
+    const paused = { by: 'ops', why: 'maintenance', since: T0, until: T0 + 1_000 };
+    const back = restore(initialState(REF, defaultConfig(), T0), { limits: {}, paused, halted: null });
+    expect(back.paused).toEqual(paused);
+    expect(advance(back, T0 + 1_000).paused).toBeNull();
+  });
+
   it('an operator opens and resets the breaker', () => {
     const fresh = initialState(REF, defaultConfig(), T0);
     const doubtful = openBreaker(fresh, { by: 'ops', why: 'x' }, T0);
@@ -160,6 +186,9 @@ describe('publisher state', () => {
     const open = openBreaker({ ...fresh, drain: { ...fresh.drain, doubt: false } }, { by: 'ops', why: 'x' }, T0);
     expect(decide(advance(open, T0 + 1e9), T0 + 1e9, MAX)).toMatchObject({ kind: 'wait', why: 'open', until: null });
     expect(decide(resetBreaker(open, { by: 'ops' }, T0), T0, MAX).kind).toBe('drain');
+    // Reset means now: whatever came meanwhile woke nobody, and a back-off has lost its reason.
+    const backingOff = { ...open, drain: { ...open.drain, woken: false, retryAt: T0 + 10_000 } };
+    expect(decide(resetBreaker(backingOff, { by: 'ops' }, T0), T0, MAX).kind).toBe('drain');
   });
 
   it('an operator’s breaker and limits come back from the row, and only what was set', () => {
