@@ -29,6 +29,8 @@ export interface Drain {
   /** The database's clock at D1. */
   readonly now: number;
   readonly ledger: LedgerRow | null;
+  /** What it read of the ledger is less than there is, and it acts by that. */
+  readonly halfLoaded: boolean;
   /** `hold.clean` of the product: what is known for sure of the row. Kept by an idle worker with its producer. */
   readonly clean: { readonly recorded: number; readonly settled: number } | null;
   readonly todo: readonly Batch[];
@@ -56,6 +58,7 @@ export const IDLE: Drain = {
   row: null,
   now: 0,
   ledger: null,
+  halfLoaded: false,
   clean: null,
   todo: [],
   resend: null,

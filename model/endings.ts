@@ -29,7 +29,8 @@ export function finish(me: Drain, then: Drain['then']): Drain {
 /** The worker keeps the producer and what it knows; anything but a clean state is thrown away. */
 export function ended(me: Drain): Drain {
   if (me.clean === null || me.clean.recorded !== me.clean.settled) return IDLE;
-  return { ...IDLE, fence: me.fence, server: me.server, epoch: me.epoch, clean: me.clean };
+  const { fence, server, epoch, clean, halfLoaded } = me;
+  return { ...IDLE, fence, server, epoch, clean, halfLoaded };
 }
 
 export function names(items: readonly Item[]): string {

@@ -54,6 +54,7 @@ const ONLY_RUNS: Budget = {
   resends: 0,
   rechecks: 0,
   ticks: 0,
+  halfLoads: 0,
 };
 
 function settledKafka({ kafka }: World): Kafka {

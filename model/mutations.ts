@@ -36,6 +36,8 @@ export const MUTATIONS: readonly Mutation[] = [
   { off: ['serverFenced'], scope: 'failover', looksFor: 'harm', steps: 18 },
   { off: ['ledgerAfterInit'], scope: 'races', looksFor: 'harm', steps: 19 },
   { off: ['stableLedger'], scope: 'races', looksFor: 'harm', steps: 19 },
+  { off: ['confirmLedger'], scope: 'restarts', looksFor: 'harm', steps: 19 },
+  { off: ['looksAgain'], scope: 'restarts', looksFor: 'any', steps: 19 },
   { off: ['missingLedgerHalts'], scope: 'time', looksFor: 'harm', steps: 22 },
   { off: ['ledgerNamesBatch'], scope: 'failover', looksFor: 'healed', steps: 19 },
   { off: ['newEpochOnDoubt'], scope: 'races', looksFor: 'any', steps: 19 },

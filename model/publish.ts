@@ -46,6 +46,10 @@ function commits(turn: Turn): void {
     turn.become('does not commit: the settle failed', settleRefused(turn, me.settleFailed));
     return;
   }
+  if (me.halfLoaded && turn.rules.confirmLedger) {
+    turn.become('finds that the ledger says more than it was read as, and does not commit', doubt(turn));
+    return;
+  }
   const what = `commits batch ${me.batch.seq}`;
   const kafka = commit(world.kafka, me.epoch, world.now, turn.rules);
   if (kafka === null) turn.become(`${what}: newer epoch or no transaction`, doubt(turn));
@@ -57,7 +61,7 @@ function commits(turn: Turn): void {
 }
 
 function afterCommit(me: Drain): Drain {
-  const next: Drain = { ...me, batch: null, resend: null, settling: me.batch };
+  const next: Drain = { ...me, batch: null, resend: null, halfLoaded: false, settling: me.batch };
   if (me.early !== null) return { ...next, step: 'send', batch: me.early, early: null };
   if (me.selection === null) return { ...next, step: 'claim' };
   if (me.selection.items.length > 0) return { ...next, step: 'record' };

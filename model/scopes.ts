@@ -41,6 +41,13 @@ export const SCOPES = {
     small: { runs: 2, operators: 1, shrinks: 1 },
     deep: { runs: 3, operators: 3, shrinks: 1 },
   },
+  /** Brokers come back, and answer before they have loaded everything. */
+  restarts: {
+    events: [FIRST, SECOND],
+    batch: 1,
+    small: { runs: 2, faults: 1, halfLoads: 1 },
+    deep: { runs: 3, faults: 2, halfLoads: 2 },
+  },
   /** Days pass, ledgers expire, drains thaw after days. */
   time: {
     events: [FIRST, SECOND],
@@ -100,6 +107,7 @@ export function scopeOf(name: ScopeName, size: 'small' | 'deep', off: readonly R
     resends: 0,
     rechecks: 0,
     ticks: 0,
+    halfLoads: 0,
   };
   const { events, batch } = plan;
   return { name, events, batch, budget: { ...none, ...plan[size] }, rules: rulesWithout(...off), harmOnly };

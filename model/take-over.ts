@@ -7,7 +7,7 @@ import { RETENTION } from './scope';
 import type { Turn } from './scope';
 import { contradicted } from './endings';
 import { IDLE } from './drain-state';
-import type { Batch, Item } from './batch';
+import type { Batch, Item, LedgerRow } from './batch';
 import type { Drain } from './drain-state';
 import type { BatchRow, World } from './world';
 
@@ -51,11 +51,26 @@ export function takeOverSteps(turn: Turn): void {
     }
   } else if (me.step === 'ledger') {
     const { ledger } = world.kafka;
-    const said = ledger === null ? 'nothing' : `batch ${ledger.seq} (b${ledger.batchId})`;
-    turn.goto(`D1 reads the ledger: ${said}`, { ledger, step: rules.ledgerAfterInit ? 'unsettled' : 'init' });
+    const step = rules.ledgerAfterInit ? 'unsettled' : 'init';
+    turn.goto(`D1 reads the ledger: ${said(ledger)}`, { ledger, step });
+    if (ledger === null || !turn.can('halfLoads')) return;
+    for (const less of [null, ...before(ledger, world)]) {
+      const what = `D1 reads the ledger from a coordinator that has not loaded everything: ${said(less)}`;
+      turn.goto(what, { ledger: less, halfLoaded: true, step }, turn.spent('halfLoads'));
+    }
   } else if (me.step === 'unsettled') concludes(turn);
   else if (me.step === 'confirm') confirms(turn);
   else if (me.step === 'settle-old') settlesOld(turn);
+}
+
+function said(ledger: LedgerRow | null): string {
+  return ledger === null ? 'nothing' : `batch ${ledger.seq} (b${ledger.batchId})`;
+}
+
+/** The ledger as it was one batch before, where Postgres still knows that batch. */
+function before(ledger: LedgerRow, world: World): LedgerRow[] {
+  const named = world.pg.batches.find((batch) => batch.seq === ledger.seq - 1);
+  return named === undefined ? [] : [{ ...ledger, seq: named.seq, batchId: named.batchId }];
 }
 
 /** D1 and D2: the product's own decision over what this drain has read. */
@@ -63,6 +78,11 @@ function concludes(turn: Turn): void {
   const { me, world } = turn;
   const open = unsettled(world.pg);
   const verdict = decide(turn, open);
+  // Without a half-loaded answer another look says the same: it is left out, for fewer states.
+  if (verdict.kind === 'halt' && me.halfLoaded && turn.rules.looksAgain) {
+    turn.goto(`D1 looks again: ${verdict.reason}`, { ledger: null, halfLoaded: false, step: 'ledger' });
+    return;
+  }
   if (verdict.kind === 'halt') {
     turn.become(`D1 sees a contradiction: ${verdict.reason}`, contradicted(me, verdict.reason));
     return;

@@ -33,6 +33,7 @@ export function wildScope(...off: readonly Rule[]): Scope {
       resends: 0,
       rechecks: 0,
       ticks: 4,
+      halfLoads: 4,
     },
     rules: rulesWithout(...off),
   };

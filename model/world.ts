@@ -71,6 +71,8 @@ export interface Budget {
   readonly resends: number;
   /** Halts that an operator ends for a new comparison. */
   readonly rechecks: number;
+  /** Ledger reads that a coordinator answers which has not loaded everything. */
+  readonly halfLoads: number;
   /** Steps of the clock; two of them are the time that the broker keeps a ledger. */
   readonly ticks: number;
 }

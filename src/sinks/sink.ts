@@ -32,8 +32,8 @@ export interface PublishOptions {
   /** Awaited after sends and ledger write, before the commit request. A rejection means: do not commit, throw the session away. */
   readonly beforeCommit?: () => Promise<void>;
   /**
-   * What the ledger said when the caller concluded that this batch is not committed (null = there was none). It is looked at again
-   * before the commit: rejects with `LEDGER_STALE`, and commits nothing, if it says something else.
+   * What the ledger said at the take-over (null = there was none), for the first batch after it. It is looked at again before the
+   * commit: rejects with `LEDGER_STALE`, and commits nothing, if it says something else.
    */
   readonly believed?: LedgerEntry | null;
   /** Absent = none beside the deployment's. With each call, because a session outlives the tenant's settings. */

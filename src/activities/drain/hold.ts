@@ -1,7 +1,7 @@
 import type { PlainKey } from '../../domain/plain-key';
 import type { PublisherRef } from '../../domain/publisher';
 import type { BlockedCodes } from '../../postgres/blocked';
-import type { SinkSession } from '../../sinks/sink';
+import type { LedgerEntry, SinkSession } from '../../sinks/sink';
 
 /** One running drain: a publisher, its session and what the protocol knows for sure. */
 export interface Hold {
@@ -11,6 +11,8 @@ export interface Hold {
   session: SinkSession;
   /** Known to be true of row and ledger; null after any doubt. */
   clean: CleanState | null;
+  /** What the ledger said at the take-over, until a publish has found it so; absent = it was. */
+  believed?: LedgerEntry | null;
   /** What the row says of blocked topics, as read under the fence or written since; absent before that. */
   blocked?: BlockedCodes;
 }

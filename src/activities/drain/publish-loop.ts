@@ -9,7 +9,7 @@ import { pendingExists } from '../../postgres/claims';
 import type { Claim } from '../../postgres/claims';
 import { fallAsleep } from '../../postgres/publishers';
 import { copyIdsOf } from '../../postgres/replay-claims';
-import type { LedgerEntry, OutgoingBatch } from '../../sinks/sink';
+import type { OutgoingBatch } from '../../sinks/sink';
 import { BlockedTopics } from './blocked-topics';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
@@ -86,9 +86,9 @@ export class PublishLoop {
     }
   }
 
-  /** Sends one recorded batch and starts its settling; `believed` as in PublishOptions. Any rejection leaves the session in doubt. */
-  async publish(batch: OutgoingBatch, believed?: LedgerEntry | null): Promise<void> {
-    const clean = this.hold.clean;
+  /** Sends one recorded batch and starts its settling. Any rejection leaves the session in doubt. */
+  async publish(batch: OutgoingBatch): Promise<void> {
+    const { clean, believed } = this.hold;
     if (clean === null)
       throw new OutboxError('INTERNAL', 'publishing without a clean session; report this as a defect');
     const started = Date.now();
@@ -98,6 +98,7 @@ export class PublishLoop {
       plainKey: this.hold.plainKey ?? [],
       ...(believed !== undefined && { believed }),
     });
+    delete this.hold.believed;
     this.progress.pace.sent(batch.events.length, Date.now() - started);
     this.topics.sent(batch.events);
     await failpoint('after_kafka_commit');

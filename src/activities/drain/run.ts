@@ -94,7 +94,7 @@ async function settleAndPublish(
         if ((await readGlobalPause(deps.pool)) !== null) return { end: await loop.sleepPaused(), failure: null };
         const batch = await prepareResend(deps, hold, call.request, progress, state.batch, refusal);
         if (batch !== null) {
-          await loop.publish(batch, state.ledger);
+          await loop.publish(batch);
           progress.batches += 1;
         }
       }

@@ -3,7 +3,6 @@ import type { RecordedBatch } from '../../postgres/batches';
 import { settleBatch } from '../../postgres/settle';
 import { batchMembers } from '../../postgres/replay-claims';
 import { checkFence } from '../../postgres/publishers';
-import type { LedgerEntry } from '../../sinks/sink';
 import { compareSides } from './compare';
 import { observePublished, placed } from './placed';
 import type { DrainDeps } from './context';
@@ -17,7 +16,6 @@ export type TakeOver =
       readonly fence: string;
       readonly batch: RecordedBatch;
       readonly published: number;
-      readonly ledger: LedgerEntry | null;
     }
   | { readonly kind: 'halted'; readonly explanation: string };
 
@@ -45,11 +43,12 @@ export async function takeOverPublisher(deps: DrainDeps, hold: Hold, from: strin
   }
   const settled = verdict.settle.at(-1)?.seq ?? row.settled;
   hold.clean = { fence: row.fence, recorded: row.recorded, settled };
+  hold.believed = ledger;
   const resend = unsettled.find((batch) => batch.seq === verdict.resend?.seq);
   const { fence } = row;
   return resend === undefined
     ? { kind: 'clean', fence, published }
-    : { kind: 'resend', fence, batch: resend, published, ledger };
+    : { kind: 'resend', fence, batch: resend, published };
 }
 
 /**

@@ -84,10 +84,10 @@ export async function publishBatch(
 }
 
 /**
- * Looks a second time at what decided that this batch is not committed yet. A group coordinator that loses its partition while it
+ * Looks a second time at what decided that this batch is the next one. A group coordinator that loses its partition while it
  * loads (a broker that was killed comes back, is fenced as its own predecessor, and leads again) answers for a moment from what it has
- * loaded so far: seen once as "no ledger" in a soak of mixed faults, Kafka 4.1.2. Had it shown the batch before, this one would be
- * doubled. It cannot have taken the ledger write of this transaction, though: that needs the partition.
+ * loaded so far: seen once as "no ledger" in a soak of mixed faults, Kafka 4.1.2. Had it shown the batch before, a committed one would have been
+ * sent again. It cannot have taken the ledger write of this transaction, though: that needs the partition.
  */
 async function confirmLedger(client: TransactionClient, believedSeq: number, deadline: Deadline): Promise<void> {
   const seq = Number((await client.ledgerBesideTransaction(deadline)).offset);

@@ -162,15 +162,18 @@ export class TopicReader {
       maxBytes: ANSWER_BYTES,
       topics: request,
     });
-    for (const { topicName, partitions } of answer.responses) {
-      for (const fetched of partitions) {
-        const position = group.find(({ topic, partition }) => topic === topicName && partition === fetched.partition);
-        if (position !== undefined) this.#take(position, fetched);
-      }
+    const fetched = answer.responses.flatMap(({ topicName, partitions }) =>
+      partitions.map((one) => ({ topicName, one })),
+    );
+    const isFull = fetched.some(({ one }) => one.messages.length > 0);
+    for (const { topicName, one } of fetched) {
+      const position = group.find(({ topic, partition }) => topic === topicName && partition === one.partition);
+      if (position !== undefined) this.#take(position, one, isFull);
     }
   }
 
-  #take(position: Position, fetched: Cluster.FetchedPartition): void {
+  /** `isFull`: the answer holds records of some partition, so that of this one there may just have been no room. */
+  #take(position: Position, fetched: Cluster.FetchedPartition, isFull: boolean): void {
     position.end ??= Number(fetched.highWatermark);
     position.lastStable = Number(fetched.lastStableOffset);
     const records = fetched.messages.filter((record) => Number(record.offset) >= position.next);
@@ -180,8 +183,10 @@ export class TopicReader {
     const last = fetched.messages.at(-1)?.batchContext;
     const after = last === undefined ? position.next : Number(last.firstOffset) + last.lastOffsetDelta + 1;
     // A compacted log keeps record-less batches that decode to nothing: step over one offset when a stable stretch stays empty.
-    position.emptyAnswers =
-      after > position.next || position.next >= position.lastStable ? 0 : position.emptyAnswers + 1;
+    // Only where there was room: partitions that four large ones before them had left none for were stepped over too, and the
+    // first two events of one were found missing.
+    if (after > position.next || position.next >= position.lastStable) position.emptyAnswers = 0;
+    else if (!isFull) position.emptyAnswers += 1;
     position.next = position.emptyAnswers >= 3 ? position.next + 1 : Math.max(position.next, after);
   }
 }
