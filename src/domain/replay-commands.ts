@@ -1,5 +1,6 @@
 import { MAX_REPLAY_IDS, MAX_REPLAY_RATE } from './replay';
 import type { ReplayFilter, ReplaySelection } from './replay';
+import { PLAIN_TEXT, isText } from './text';
 
 /** The publisher's command `replay`, as signal and update carry it. Exactly one of `eventIds` and `filter`. */
 export interface ReplayCommand {
@@ -49,8 +50,8 @@ export function checkReplay(command: unknown): string | null {
   const { replayId, by, why, eventIds, filter, ratePerSecond } = command;
   return (
     checkReplayId(replayId) ??
-    (isText(by, 200) ? null : 'by must be a text of 1 to 200 characters: who gives this order') ??
-    (isText(why, 500) ? null : 'why must be a text of 1 to 500 characters') ??
+    (isText(by, 200) ? null : `by must be a text of 1 to 200 characters ${PLAIN_TEXT}: who gives this order`) ??
+    (isText(why, 500) ? null : `why must be a text of 1 to 500 characters ${PLAIN_TEXT}`) ??
     checkRate(ratePerSecond) ??
     checkSelection({ eventIds, filter })
   );
@@ -106,7 +107,8 @@ function checkFilter(filter: unknown): string | null {
     return 'filter.status must be published (or sent), failed or skipped: a pending event is published anyway';
   }
   for (const name of ['topic', 'type', 'key', 'errorCode']) {
-    if (filter[name] !== undefined && !isText(filter[name], 1_024)) return `filter.${name} must be a text`;
+    if (filter[name] !== undefined && !isText(filter[name], 1_024))
+      return `filter.${name} must be a text ${PLAIN_TEXT}`;
   }
   for (const name of ['after', 'before']) {
     if (filter[name] !== undefined && !isMoment(filter[name])) {
@@ -118,11 +120,6 @@ function checkFilter(filter: unknown): string | null {
 
 function isMoment(value: unknown): boolean {
   return typeof value === 'string' && ISO.test(value) && !Number.isNaN(Date.parse(value));
-}
-
-/** Postgres takes no NUL in a text. */
-function isText(value: unknown, max: number): boolean {
-  return typeof value === 'string' && value.length > 0 && value.length <= max && !value.includes('\0');
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -115,12 +115,13 @@ describe('replay workflow', () => {
     ).rejects.toMatchObject({ name: 'WorkflowUpdateFailedError' });
     await publisher(tenant).signal('replay', { replayId: 'x' });
     await publisher(tenant).signal('replay', 'nonsense');
+    await publisher(tenant).signal('replay', { replayId: 'odd', filter: { topic: '\ud800' }, ...BY });
     await until(
       () => publisher(tenant).query<PublisherState>('state'),
-      (s) => s.counters.refusedCommands === 2,
+      (s) => s.counters.refusedCommands === 3,
     );
     // What only Postgres can refuse must not wedge the publisher.
-    await publisher(tenant).signal('replay', { replayId: 'odd', filter: { topic: '\ud800' }, ...BY });
+    await publisher(tenant).signal('replay', { replayId: 'odd', filter: { after: '2026-02-31' }, ...BY });
     await publisher(tenant).signal('replay', { replayId: 'good', filter: { status: 'published' }, ...BY });
     await until(
       () => statusOf(tenant, 'good'),

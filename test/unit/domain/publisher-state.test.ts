@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { DrainOutcome } from '../../../src/domain/drain';
+import { checkConfigure } from '../../../src/domain/configure-check';
 import {
-  checkConfigure,
   checkPause,
   configure,
   openBreaker,
