@@ -3,6 +3,7 @@ import {
   condition,
   continueAsNew,
   log,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   setCurrentDetails,
@@ -81,7 +82,7 @@ export async function publisher(input: PublisherInput): Promise<void> {
       await local.requestReplay(ref, command);
       box.state = storedReplay(box.state, command);
     }
-    const decision = decide(box.state, Date.now(), settings.maxGrant);
+    const decision = decide(box.state, Date.now(), settings.maxGrant, () => patched('look-while-throttled'));
     setCurrentDetails(describeState(box.state, decision));
     attributes.show(box.state, decision, outlasted, Date.now());
     if (decision.kind === 'drain') outlasted = await drainOnce(box, ref, decision, settings);
