@@ -5,7 +5,7 @@ import type { OnPoison } from './hold-key';
 import type { HaltOrder } from './halt';
 import type { PlainKey } from './plain-key';
 import type { PublisherRef } from './publisher';
-import type { ReplayCommand } from './replay-commands';
+import type { RefusedReplay, ReplayCommand } from './replay-commands';
 import type { QuotaConfig, QuotaState } from './quota';
 import { UNLIMITED_QUOTA, grantable, initialQuota, refill, waitForTokens } from './quota';
 import type { QuotaUsage } from './quota-usage';
@@ -34,6 +34,8 @@ export interface PublisherState {
   readonly drain: DrainMemory;
   /** Replays that were asked for and are not stored yet; absent = none. */
   readonly replayRequests?: readonly ReplayCommand[];
+  /** Those that could not be stored, the newest last; absent = none. */
+  readonly refusedReplays?: readonly RefusedReplay[];
 }
 
 export interface PublisherConfig {

@@ -1,6 +1,6 @@
 import { MAX_REPLAY_IDS, MAX_REPLAY_RATE } from './replay';
 import type { ReplayFilter, ReplaySelection } from './replay';
-import { PLAIN_TEXT, isText } from './text';
+import { PLAIN_TEXT, isText, storableText } from './text';
 
 /** The publisher's command `replay`, as signal and update carry it. Exactly one of `eventIds` and `filter`. */
 export interface ReplayCommand {
@@ -25,13 +25,38 @@ export function requestedReplay<S extends { readonly replayRequests?: readonly R
   return waiting.length >= MAX_REPLAY_REQUESTS ? null : { ...state, replayRequests: [...waiting, command] };
 }
 
+/** What came of storing a command in Postgres. `slow`: its events could not be counted in time, which may be tried again. */
+export type ReplayRequestAnswer =
+  { readonly kind: 'stored' } | { readonly kind: 'slow' } | { readonly kind: 'refused'; readonly why: string };
+
+/** A command that was accepted and can never be carried out. */
+export interface RefusedReplay {
+  readonly replayId: string;
+  readonly why: string;
+  /** ms since epoch. */
+  readonly at: number;
+}
+
+/** The newest are kept. */
+const MAX_REFUSED_REPLAYS = 10;
+
+interface ReplayMemory {
+  readonly replayRequests?: readonly ReplayCommand[];
+  readonly refusedReplays?: readonly RefusedReplay[];
+}
+
 /** The request is stored in Postgres. */
-export function storedReplay<S extends { readonly replayRequests?: readonly ReplayCommand[] }>(
-  state: S,
-  command: ReplayCommand,
-): S {
+export function storedReplay<S extends ReplayMemory>(state: S, command: ReplayCommand): S {
   const left = (state.replayRequests ?? []).filter((other) => other.replayId !== command.replayId);
   return { ...state, replayRequests: left };
+}
+
+/** The request is given up, and the state says why. */
+export function refusedReplay<S extends ReplayMemory>(state: S, command: ReplayCommand, why: string, at: number): S {
+  const { replayId } = command;
+  const others = (state.refusedReplays ?? []).filter((other) => other.replayId !== replayId);
+  const refused = { replayId, why: storableText(why, 500), at };
+  return { ...storedReplay(state, command), refusedReplays: [...others, refused].slice(-MAX_REFUSED_REPLAYS) };
 }
 
 const MAX_ID = 9_223_372_036_854_775_807n;
