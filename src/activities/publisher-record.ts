@@ -1,4 +1,6 @@
 import type { Pool } from 'pg';
+import { errorMessage, isOutboxError } from '../domain/errors';
+import type { ErrorCode } from '../domain/errors';
 import type { BreakerState } from '../domain/breaker';
 import type { PublisherRef } from '../domain/publisher';
 import type { PublisherSave, PublisherSettings, SavedPublisher } from '../domain/publisher-settings';
@@ -8,6 +10,8 @@ import { loadSaved, savePublisherState } from '../postgres/publisher-save';
 export interface PublisherObserver {
   breakerWent(ref: PublisherRef, to: BreakerState['state']): void;
   denied(ref: PublisherRef): void;
+  /** Postgres refuses to store the row, however often it is tried. */
+  refused(ref: PublisherRef, code: ErrorCode, message: string): void;
 }
 
 /** The two short local activities through which a publisher workflow reads and writes its row. */
@@ -25,7 +29,13 @@ export function publisherRecordActivities(
     },
     /** Operators' settings first, so that a terminated workflow or a wiped Temporal comes back with them. */
     async savePublisher(ref, save) {
-      await savePublisherState(pool, ref, save);
+      try {
+        await savePublisherState(pool, ref, save);
+      } catch (error) {
+        // Tried again for ever, it would keep the publisher from ever draining again. The next change is written as usual.
+        if (!isOutboxError(error) || error.retryable) throw error;
+        observer.refused(ref, error.code, errorMessage(error));
+      }
       for (const to of save.breakerTo ?? []) observer.breakerWent(ref, to);
       if (save.denied === true) observer.denied(ref);
     },

@@ -5,12 +5,12 @@ import type { QuotaConfig } from './quota';
 import { initialQuota } from './quota';
 import type { OnPoison } from './hold-key';
 import { HALT_CHOICES } from './halt';
-import { checkPlainKey } from './plain-key';
 import type { PlainKey } from './plain-key';
 import { unhalt } from './publisher-halt';
 import type { HaltChoice } from './halt';
 import { mergeConfig } from './publisher-state';
 import type { Overrides, PublisherConfig, PublisherState } from './publisher-state';
+import { PLAIN_TEXT, isText } from './text';
 
 /** Arguments of the commands, as signals and updates carry them (DESIGN's fixed surface). */
 export interface PauseCommand {
@@ -43,15 +43,20 @@ export interface ConfigureCommand {
   readonly weight?: number;
   /** All of the list: an empty one takes it back. */
   readonly plainKey?: PlainKey;
+  /** For the history; the admin API sends it with every order. */
+  readonly why?: string;
 }
 
 /** Each check answers null, or one sentence that says what is wrong and what would be right. */
 export function checkBy(command: unknown): string | null {
-  return isText(field(command, 'by'), 200) ? null : 'by must be a text of 1 to 200 characters: who gives this order';
+  if (isText(field(command, 'by'), 200)) return null;
+  return `by must be a text of 1 to 200 characters ${PLAIN_TEXT}: who gives this order`;
 }
 
 export function checkByWhy(command: unknown): string | null {
-  return checkBy(command) ?? (isText(field(command, 'why'), 500) ? null : 'why must be a text of 1 to 500 characters');
+  const wrong = checkBy(command);
+  if (wrong !== null || isText(field(command, 'why'), 500)) return wrong;
+  return `why must be a text of 1 to 500 characters ${PLAIN_TEXT}`;
 }
 
 export function checkPause(command: unknown): string | null {
@@ -71,48 +76,6 @@ export function checkUnhalt(command: unknown, state: PublisherState | null): str
     return 'the publisher is not halted: there is nothing to decide';
   if (HALT_CHOICES.some((known) => known === choice)) return null;
   return 'choice must be recheck (compare again), adopt (Kafka is right) or resend (Postgres is right, doubles possible)';
-}
-
-export function checkConfigure(command: unknown): string | null {
-  const wrong = checkBy(command);
-  if (wrong !== null) return wrong;
-  const breaker = field(command, 'breaker');
-  const quota = field(command, 'quota');
-  const wrongPart = checkBreaker(breaker) ?? checkQuota(quota);
-  if (wrongPart !== null) return wrongPart;
-  const onPoison = field(command, 'onPoison');
-  if (onPoison !== undefined && onPoison !== 'hold-key' && onPoison !== 'skip')
-    return 'onPoison must be hold-key or skip';
-  const maxAttempts = field(command, 'maxAttempts');
-  if (!inRange(maxAttempts, 1, 100) || (maxAttempts !== undefined && !Number.isInteger(maxAttempts)))
-    return 'maxAttempts must be a whole number from 1 to 100: how often one event may be refused until it is parked';
-  if (!inRange(field(command, 'weight'), 0.001, 1_000)) return 'weight must be 0.001 to 1000';
-  return checkPlainKey(field(command, 'plainKey'));
-}
-
-function checkBreaker(breaker: unknown): string | null {
-  if (breaker === undefined || breaker === null) return null;
-  if (typeof breaker !== 'object') return 'breaker must be an object, or null for the defaults';
-  for (const name of ['threshold', 'failureThreshold']) {
-    if (!inRange(field(breaker, name), 1, 1_000)) return `breaker.${name} must be a number from 1 to 1000`;
-  }
-  if (!inRange(field(breaker, 'resetMs'), 100, 86_400_000)) return 'breaker.resetMs must be 100 to 86400000 (ms)';
-  if (!inRange(field(breaker, 'resetInterval'), 0.1, 86_400)) return 'breaker.resetInterval must be 0.1 to 86400 (s)';
-  return null;
-}
-
-function checkQuota(quota: unknown): string | null {
-  if (quota === undefined || quota === null) return null;
-  if (typeof quota !== 'object') return 'quota must be an object, or null for the defaults';
-  const rate = (name: string, max: number): string | null => {
-    const value = field(quota, name);
-    return value === null || inRange(value, 0, max) ? null : `quota.${name} must be 0 to ${max}, or null for no limit`;
-  };
-  const wrong = rate('ratePerSecond', 10_000_000) ?? rate('bytesPerSecond', 10_000_000_000);
-  if (wrong !== null) return wrong;
-  if (!inRange(field(quota, 'burst'), 1, 10_000_000)) return 'quota.burst must be 1 to 10000000';
-  if (!inRange(field(quota, 'byteBurst'), 1, 10_000_000_000)) return 'quota.byteBurst must be 1 to 10000000000';
-  return null;
 }
 
 export function pause(state: PublisherState, command: PauseCommand, now: number): PublisherState {
@@ -216,16 +179,8 @@ function inForce(state: PublisherState): PublisherState {
 
 const END_OF_YEAR_9999 = 253_402_300_799_999;
 
-function field(value: unknown, name: string): unknown {
+export function field(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
-}
-
-function isText(value: unknown, max: number): boolean {
-  return typeof value === 'string' && value.length > 0 && value.length <= max;
-}
-
-function inRange(value: unknown, min: number, max: number): boolean {
-  return value === undefined || (typeof value === 'number' && value >= min && value <= max);
 }
 
 function moment(value: unknown): number | null {

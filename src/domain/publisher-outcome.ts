@@ -3,6 +3,7 @@ import type { DrainOutcome } from './drain';
 import type { PublisherState } from './publisher-state';
 import { spend } from './quota';
 import { denied, keptUp, used } from './quota-usage';
+import { storableText } from './text';
 
 /** First wait after a failure below the breaker's threshold; doubles with each, so that three of them span about 3.5 s. */
 const RETRY_MS = 500;
@@ -54,7 +55,7 @@ export function drainEnded(
     quota,
     usage: outcome.end === 'empty' ? keptUp(usage) : usage,
     breaker,
-    halted: outcome.end === 'halted' ? { why: outcome.failure?.message ?? 'halted', since: now } : state.halted,
+    halted: outcome.end === 'halted' ? { why: haltReason(outcome), since: now } : state.halted,
     drain: {
       ...state.drain,
       lastWorker: outcome.worker,
@@ -77,6 +78,11 @@ export function drainEnded(
 /** The publisher waits: a wait for tokens counts as a denial. */
 export function waitStarted(state: PublisherState, wait: { readonly quota?: true }, now: number): PublisherState {
   return wait.quota === true ? { ...state, usage: denied(state.usage, now) } : state;
+}
+
+/** A foreign ledger's batch id, which it may quote, is any text. */
+function haltReason({ failure }: DrainOutcome): string {
+  return storableText(failure?.message ?? 'halted', 2_000);
 }
 
 /**
@@ -117,7 +123,7 @@ function reduceBreaker(
       state.breaker,
       state.config.breaker,
       now,
-      `${outcome.failure.code}: ${outcome.failure.message}`.slice(0, 500),
+      storableText(`${outcome.failure.code}: ${outcome.failure.message}`, 500),
       random,
     );
   }

@@ -5,7 +5,7 @@ import type { Overrides, PublisherState, WaitReason } from './publisher-state';
 import type { PublisherRef } from './publisher';
 import type { SearchAttributeName } from './search-attributes';
 import type { DrainOutcome, DrainRequest } from './drain';
-import type { ReplayCommand } from './replay-commands';
+import type { ReplayCommand, ReplayRequestAnswer } from './replay-commands';
 
 /** What the deployment decides, read at the start of each run, so that a new deployment reaches running publishers. */
 export interface PublisherSettings {
@@ -56,8 +56,8 @@ export interface PublisherActivities {
   loadPublisher(ref: PublisherRef): Promise<{ readonly settings: PublisherSettings; readonly saved: SavedPublisher }>;
   /** Local, short. Writes why the publisher waits and what operators set, so that sweep and restarts know. */
   savePublisher(ref: PublisherRef, save: PublisherSave): Promise<void>;
-  /** Local, short. Stores a replay once, by its id; the sweep starts its workflow. */
-  requestReplay(ref: PublisherRef, command: ReplayCommand): Promise<void>;
+  /** Local, short. Stores a replay once, by its id; the sweep starts its workflow. In histories of older versions it answers nothing. */
+  requestReplay(ref: PublisherRef, command: ReplayCommand, attempt: number): Promise<ReplayRequestAnswer | undefined>;
 }
 
 export interface PublisherSave {

@@ -5,7 +5,7 @@ import type { OnPoison } from './hold-key';
 import type { HaltOrder } from './halt';
 import type { PlainKey } from './plain-key';
 import type { PublisherRef } from './publisher';
-import type { ReplayCommand } from './replay-commands';
+import type { RefusedReplay, ReplayCommand } from './replay-commands';
 import type { QuotaConfig, QuotaState } from './quota';
 import { UNLIMITED_QUOTA, grantable, initialQuota, refill, waitForTokens } from './quota';
 import type { QuotaUsage } from './quota-usage';
@@ -34,6 +34,8 @@ export interface PublisherState {
   readonly drain: DrainMemory;
   /** Replays that were asked for and are not stored yet; absent = none. */
   readonly replayRequests?: readonly ReplayCommand[];
+  /** Those that could not be stored, the newest last; absent = none. */
+  readonly refusedReplays?: readonly RefusedReplay[];
 }
 
 export interface PublisherConfig {
@@ -189,10 +191,16 @@ export function advance(state: PublisherState, now: number): PublisherState {
 }
 
 /**
- * The next step of an advanced state. Order matters: a halted publisher touches nothing; a paused one only settles what
- * is in doubt (a grant of 0); then back-off, breaker and quota each may say when to look again.
+ * The next step of an advanced state. Order matters: a halted publisher touches nothing; one that is paused or out of tokens only
+ * settles what is in doubt (a grant of 0); then back-off, breaker and quota each may say when to look again. `looksThrottled`: false
+ * while a run is replayed that waited for tokens first.
  */
-export function decide(state: PublisherState, now: number, maxGrant: number): Decision {
+export function decide(
+  state: PublisherState,
+  now: number,
+  maxGrant: number,
+  looksThrottled: () => boolean = () => true,
+): Decision {
   if (state.halted !== null) {
     const { order } = state.halted;
     return order === undefined ? { kind: 'wait', why: 'halted', until: null } : { kind: 'unhalt', order };
@@ -216,6 +224,8 @@ export function decide(state: PublisherState, now: number, maxGrant: number): De
   const wanted = breaker.allow === 'probe' ? PROBE_EVENTS : maxGrant;
   const { events, bytes } = grantable(state.quota, state.config.quota, wanted);
   if (events === 0) {
+    // A rate of 0 never grants anything: readers of a shared topic would wait for the batch in doubt until it is raised.
+    if (state.drain.doubt && looksThrottled()) return LOOK_ONLY;
     const wait = waitForTokens(state.quota, state.config.quota, wanted);
     return { kind: 'wait', why: 'throttled', until: wait === null ? null : now + wait, quota: true };
   }

@@ -1,5 +1,6 @@
 import { MAX_REPLAY_IDS, MAX_REPLAY_RATE } from './replay';
 import type { ReplayFilter, ReplaySelection } from './replay';
+import { PLAIN_TEXT, isText, storableText } from './text';
 
 /** The publisher's command `replay`, as signal and update carry it. Exactly one of `eventIds` and `filter`. */
 export interface ReplayCommand {
@@ -24,13 +25,38 @@ export function requestedReplay<S extends { readonly replayRequests?: readonly R
   return waiting.length >= MAX_REPLAY_REQUESTS ? null : { ...state, replayRequests: [...waiting, command] };
 }
 
+/** What came of storing a command in Postgres. `slow`: its events could not be counted in time, which may be tried again. */
+export type ReplayRequestAnswer =
+  { readonly kind: 'stored' } | { readonly kind: 'slow' } | { readonly kind: 'refused'; readonly why: string };
+
+/** A command that was accepted and can never be carried out. */
+export interface RefusedReplay {
+  readonly replayId: string;
+  readonly why: string;
+  /** ms since epoch. */
+  readonly at: number;
+}
+
+/** The newest are kept. */
+const MAX_REFUSED_REPLAYS = 10;
+
+interface ReplayMemory {
+  readonly replayRequests?: readonly ReplayCommand[];
+  readonly refusedReplays?: readonly RefusedReplay[];
+}
+
 /** The request is stored in Postgres. */
-export function storedReplay<S extends { readonly replayRequests?: readonly ReplayCommand[] }>(
-  state: S,
-  command: ReplayCommand,
-): S {
+export function storedReplay<S extends ReplayMemory>(state: S, command: ReplayCommand): S {
   const left = (state.replayRequests ?? []).filter((other) => other.replayId !== command.replayId);
   return { ...state, replayRequests: left };
+}
+
+/** The request is given up, and the state says why. */
+export function refusedReplay<S extends ReplayMemory>(state: S, command: ReplayCommand, why: string, at: number): S {
+  const { replayId } = command;
+  const others = (state.refusedReplays ?? []).filter((other) => other.replayId !== replayId);
+  const refused = { replayId, why: storableText(why, 500), at };
+  return { ...storedReplay(state, command), refusedReplays: [...others, refused].slice(-MAX_REFUSED_REPLAYS) };
 }
 
 const MAX_ID = 9_223_372_036_854_775_807n;
@@ -49,8 +75,8 @@ export function checkReplay(command: unknown): string | null {
   const { replayId, by, why, eventIds, filter, ratePerSecond } = command;
   return (
     checkReplayId(replayId) ??
-    (isText(by, 200) ? null : 'by must be a text of 1 to 200 characters: who gives this order') ??
-    (isText(why, 500) ? null : 'why must be a text of 1 to 500 characters') ??
+    (isText(by, 200) ? null : `by must be a text of 1 to 200 characters ${PLAIN_TEXT}: who gives this order`) ??
+    (isText(why, 500) ? null : `why must be a text of 1 to 500 characters ${PLAIN_TEXT}`) ??
     checkRate(ratePerSecond) ??
     checkSelection({ eventIds, filter })
   );
@@ -106,7 +132,8 @@ function checkFilter(filter: unknown): string | null {
     return 'filter.status must be published (or sent), failed or skipped: a pending event is published anyway';
   }
   for (const name of ['topic', 'type', 'key', 'errorCode']) {
-    if (filter[name] !== undefined && !isText(filter[name], 1_024)) return `filter.${name} must be a text`;
+    if (filter[name] !== undefined && !isText(filter[name], 1_024))
+      return `filter.${name} must be a text ${PLAIN_TEXT}`;
   }
   for (const name of ['after', 'before']) {
     if (filter[name] !== undefined && !isMoment(filter[name])) {
@@ -118,11 +145,6 @@ function checkFilter(filter: unknown): string | null {
 
 function isMoment(value: unknown): boolean {
   return typeof value === 'string' && ISO.test(value) && !Number.isNaN(Date.parse(value));
-}
-
-/** Postgres takes no NUL in a text. */
-function isText(value: unknown, max: number): boolean {
-  return typeof value === 'string' && value.length > 0 && value.length <= max && !value.includes('\0');
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

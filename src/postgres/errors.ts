@@ -39,6 +39,11 @@ export function classify(error: unknown): OutboxError {
   );
 }
 
+/** True if the statement was cancelled, by its time-out or by an administrator: SQLSTATE 57014. */
+export function isCancelled(error: unknown): boolean {
+  return isOutboxError(error) && error.details['sqlstate'] === '57014';
+}
+
 /** The five-character SQLSTATE of an error of `pg`, or null when it did not come from the server. */
 export function sqlstateOf(error: unknown): string | null {
   const code = fieldOf(error, 'code');

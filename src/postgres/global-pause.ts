@@ -54,11 +54,15 @@ export async function readGlobalPause(db: Db): Promise<GlobalPause | null> {
   return rows[0] ?? null;
 }
 
-/** Publishers still at work: a pause is complete at 0, for each of them settles what is in doubt before it ends. */
+/**
+ * Publishers that a pause still waits for, complete at 0: a drain is at work, or a batch is in doubt, whose transaction Kafka may still
+ * have. A drain settles that before it ends, but not one whose worker died or whose Kafka is away.
+ */
 export async function runningPublishers(db: Db): Promise<number> {
   const rows = await query<{ n: number }>(
     db,
-    `select count(*)::int as n from outbox.publishers where state = 'running' and state_until > clock_timestamp()`,
+    `select count(*)::int as n from outbox.publishers
+     where (state = 'running' and state_until > clock_timestamp()) or recorded <> settled`,
   );
   return rows[0]?.n ?? 0;
 }

@@ -43,17 +43,18 @@ export async function startReplay(
   return answer(pool, tenant, replayId, made);
 }
 
-/** Starts the replay of a publisher's command, without a plan before it. Idempotent by the command's id. */
+/** Starts the replay of a publisher's command, without a plan before it. Idempotent by the command's id. `statementMs`: see `planReplay`. */
 export async function requestReplay(
   pool: Pool,
   ref: PublisherRef,
   command: ReplayCommand,
+  statementMs?: number,
 ): Promise<Extract<StartAnswer, { replay: ReplayStatus }>> {
   const { replayId, by, why } = command;
   const existing = await replayStatus(pool, ref.tenant, replayId);
   if (existing !== null) return { kind: 'exists', replay: existing };
   const selection = selectionOf(command);
-  const { count, snapshot } = await planReplay(pool, ref, selection);
+  const { count, snapshot } = await planReplay(pool, ref, selection, statementMs);
   const made = await insertReplay(pool, {
     ...{ ref, selection, ...snapshot, total: count, replayId, by, why },
     ratePerSecond: command.ratePerSecond ?? null,

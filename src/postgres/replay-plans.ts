@@ -39,12 +39,21 @@ export interface SampledEvent {
   readonly acceptedAt: string;
 }
 
-/** Counts what a replay would take and pins it, so that a start within 15 minutes takes exactly that. Sends nothing. */
-export async function planReplay(pool: Pool, ref: PublisherRef, selection: ReplaySelection): Promise<ReplayPlan> {
+/**
+ * Counts what a replay would take and pins it, so that a start within 15 minutes takes exactly that. Sends nothing. No statement of it
+ * runs longer than `statementMs`; absent = as long as the pool allows.
+ */
+export async function planReplay(
+  pool: Pool,
+  ref: PublisherRef,
+  selection: ReplaySelection,
+  statementMs?: number,
+): Promise<ReplayPlan> {
   const cut = await cutOf(pool, ref);
   return withTransaction(pool, async (client) => {
     // One snapshot for the count and the sample.
     await query(client, 'set transaction isolation level repeatable read');
+    if (statementMs !== undefined) await query(client, `set local statement_timeout = ${Math.ceil(statementMs)}`);
     const counted = await countSelection(client, { ref, selection, cut, lastEventId: MAX_ID });
     const pinned: PinnedSelection = { ref, selection, cut, lastEventId: counted.lastEventId };
     const { range, fits, values } = selectionSql(pinned);

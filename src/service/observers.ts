@@ -55,18 +55,24 @@ export function wakeObserver(metrics: Metrics, logger: Logger): WakeObserver {
   };
 }
 
-/** Logs a replay that was asked for and can never be stored. */
-export function replayObserver(logger: Logger): ReplayObserver {
+/** Counts and logs a replay that was asked for and can never be stored. */
+export function replayObserver(metrics: Metrics, logger: Logger): ReplayObserver {
   return {
-    refused(ref, replayId, message) {
-      logger.error({ tenant: ref.tenant, publisher: publisherId(ref), replayId, code: 'POSTGRES_REFUSED' }, message);
+    refused(ref, replayId, code, message) {
+      metrics.drainFailures.inc({ tenant_id: metrics.tenants.of(ref.tenant), code });
+      logger.error({ tenant: ref.tenant, publisher: publisherId(ref), replayId, code }, message);
     },
   };
 }
 
-/** Counts what publishers' workflows tell when they write their row. */
-export function publisherObserver(metrics: Metrics): PublisherObserver {
+/** Counts what publishers' workflows tell when they write their row, and logs what cannot be written. */
+export function publisherObserver(metrics: Metrics, logger: Logger): PublisherObserver {
   return {
+    refused(ref, code, message) {
+      metrics.drainFailures.inc({ tenant_id: metrics.tenants.of(ref.tenant), code });
+      const lost = "the publisher's row is not written: lost with its workflow, it comes back without its last orders";
+      logger.error({ tenant: ref.tenant, publisher: publisherId(ref), code }, `${lost}. ${message}`);
+    },
     breakerWent: (_ref, to) => metrics.breakerTransitions.inc({ to }),
     denied: (ref) => metrics.quotaDenied.inc({ tenant_id: metrics.tenants.of(ref.tenant) }),
   };

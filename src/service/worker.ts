@@ -128,7 +128,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
           quota: config.quota,
           searchAttributes: await attributes.usable(),
         }),
-        publisherObserver(metrics),
+        publisherObserver(metrics, logger),
       ),
       ...retentionActivities({
         pool,
@@ -136,7 +136,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
         stopping: stopping.signal,
         observer: retentionObserver(metrics, logger),
       }),
-      ...replayActivities(pool, (ref) => waker.wake([ref], 'replay'), replayObserver(logger)),
+      ...replayActivities(pool, (ref) => waker.wake([ref], 'replay'), replayObserver(metrics, logger)),
     },
     maxConcurrentActivityTaskExecutions: config.drain.maxDrains * SLOTS_PER_DRAIN,
     maxCachedWorkflows: MAX_CACHED_WORKFLOWS,

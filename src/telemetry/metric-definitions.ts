@@ -149,7 +149,7 @@ export const METRICS = {
     'counter',
     'outbox_drain_failures_total',
     'worker',
-    'Drains that ended with a failure.',
+    "Drains that ended with a failure, and what Postgres refused to store of operators' orders.",
     'tenant_id',
     'code',
   ),

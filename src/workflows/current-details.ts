@@ -40,6 +40,8 @@ export function describeState(state: PublisherState, decision: Decision): string
     const { at: when, code, message } = drain.lastFailure;
     lines.push(`**Last failure** ${at(when)} \`${code}\`: ${plain(message)}`);
   }
+  for (const { replayId, why, at: when } of state.refusedReplays ?? [])
+    lines.push(`**Refused replay** ${at(when)} ${plain(replayId)}: ${plain(why)}`);
   if (counters.refusedCommands > 0) lines.push(`**Refused signals** ${counters.refusedCommands} (bad arguments)`);
   const shard = state.shard === 0 ? '' : ` (shard ${state.shard})`;
   return [

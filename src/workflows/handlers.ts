@@ -1,8 +1,8 @@
 import { ApplicationFailure, setDefaultSignalHandler, setHandler } from '@temporalio/workflow';
+import { checkConfigure } from '../domain/configure-check';
 import {
   checkBy,
   checkByWhy,
-  checkConfigure,
   checkPause,
   checkUnhalt,
   configure,

@@ -3,6 +3,7 @@ import {
   condition,
   continueAsNew,
   log,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   setCurrentDetails,
@@ -22,11 +23,11 @@ import type { HaltOrder } from '../domain/halt';
 import { drainEnded, drainStarted, waitStarted } from '../domain/publisher-outcome';
 import type { Decision, PublisherState } from '../domain/publisher-state';
 import { advance, decide, defaultConfig, initialState, upgraded } from '../domain/publisher-state';
-import { storedReplay } from '../domain/replay-commands';
 import { restore, withDefaults } from '../domain/publisher-commands';
 import { BreakerNotices } from './breaker-notices';
 import { describeState } from './current-details';
 import { carryOutEarly, registerHandlers } from './handlers';
+import { ReplayRequests } from './replay-requests';
 import { startDrain } from './start-drain';
 import { ShownAttributes } from './search-attributes';
 
@@ -67,6 +68,7 @@ export async function publisher(input: PublisherInput): Promise<void> {
   box.remembered = JSON.stringify({ paused, halted, limits, breaker });
 
   const attributes = new ShownAttributes(settings.searchAttributes ?? []);
+  const requests = new ReplayRequests();
   let outlasted = false;
   for (;;) {
     if (mustContinue(settings)) {
@@ -77,16 +79,17 @@ export async function publisher(input: PublisherInput): Promise<void> {
     box.state = advance(box.state, Date.now());
     // Before anything acts on it: what an operator ended or set must survive a terminated workflow or a wiped Temporal.
     await remember(box, ref);
+    let again = false;
     for (const command of box.state.replayRequests ?? []) {
-      await local.requestReplay(ref, command);
-      box.state = storedReplay(box.state, command);
+      again = !requests.ended(box, ref, command, await requests.attempt(ref, command));
+      if (again) break;
     }
-    const decision = decide(box.state, Date.now(), settings.maxGrant);
+    const decision = decide(box.state, Date.now(), settings.maxGrant, () => patched('look-while-throttled'));
     setCurrentDetails(describeState(box.state, decision));
     attributes.show(box.state, decision, outlasted, Date.now());
     if (decision.kind === 'drain') outlasted = await drainOnce(box, ref, decision, settings);
     else if (decision.kind === 'unhalt') await resolveOnce(box, ref, decision.order, settings);
-    else await waitForChange(box, ref, decision, settings);
+    else if (!again) await waitForChange(box, ref, decision, settings);
   }
 }
 

@@ -12,7 +12,9 @@ import type { AdminRoute } from './route';
 
 const pauseBody = z.strictObject({
   paused: z.strictObject({ by: z.string(), why: z.string(), since: moment, until: moment }).nullable(),
-  running: z.number().meta({ description: 'publishers still at work; a pause is complete at 0' }),
+  running: z
+    .number()
+    .meta({ description: 'publishers still at work or with a batch in doubt; a pause is complete at 0' }),
 });
 
 /** One row that every drain, wake and the sweep read: at once in force for ten thousand tenants, also while Temporal is down. */

@@ -64,6 +64,14 @@ describe('the pause of everything', () => {
     expect(await runningPublishers(db())).toBe(0);
   });
 
+  it('is not complete while a batch is in doubt, also when no drain is at work', async () => {
+    const batch = await record('a', await enqueueSome(db(), 'a', 2));
+    await setPublisherState(db(), kafkaOf('a'), 'sleeping', null);
+    expect(await runningPublishers(db())).toBe(1);
+    await settleBatch(db(), { ...batch, placements: null });
+    expect(await runningPublishers(db())).toBe(0);
+  });
+
   it('costs no wakes and no sweep, and the sweep finds the backlog afterwards', async () => {
     await enqueueSome(db(), 'a', 2);
     await pauseAll(db(), { by: 'ops', why: 'maintenance' });

@@ -261,6 +261,29 @@ describe('control of publishers', () => {
     await publishes(3);
   });
 
+  it('a row that Postgres refuses to store does not keep the publisher from publishing', async () => {
+    const tenant = (await rig.tenants(7))[6] ?? '';
+    await enqueue(tenant, `control-${tenant}`);
+    await until(
+      () => rowOf(tenant),
+      (row) => row?.published === 1,
+    );
+    const constraint = `refuses check (tenant_id <> '${tenant}' or paused is null)`;
+    await rig.installation.query(`alter table outbox.publishers add constraint ${constraint} not valid`);
+    try {
+      const paused = { by: 'test', why: 'maintenance' };
+      await handleOf(tenant).executeUpdate('pause', { args: [paused] });
+      await enqueue(tenant, `control-${tenant}`);
+      await handleOf(tenant).executeUpdate('resume', { args: [{ by: 'test' }] });
+      await until(
+        () => rowOf(tenant),
+        (row) => row?.published === 2,
+      );
+    } finally {
+      await rig.installation.query('alter table outbox.publishers drop constraint refuses');
+    }
+  });
+
   it('a pause reaches a running drain before its next batch', async () => {
     const tenant = tenants[3] ?? '';
     await enqueue(tenant, `control-${tenant}`, 20_000);

@@ -154,14 +154,20 @@ describe('publisher workflow', () => {
         name: 'WorkflowUpdateFailedError',
       },
     );
+    await expect(handle.executeUpdate('openBreaker', { args: [{ by: 'x', why: 'a\ud83d' }] })).rejects.toMatchObject({
+      name: 'WorkflowUpdateFailedError',
+    });
     await handle.signal('pause', 'nonsense');
     await handle.signal('pause', { by: 'x', why: 'nanoseconds by mistake', until: 1.7e18 });
     await handle.signal('never heard of it', 1, 2, 3);
+    // Once in the state, what Postgres does not store would keep the row from being written, and the publisher from draining.
+    await handle.signal('pause', { by: 'x', why: 'a\0' });
+    await handle.signal('openBreaker', { by: '\ud83d', why: 'x' });
     await until(
       () => stateOf(tenant),
-      (s) => s.counters.refusedCommands === 3,
+      (s) => s.counters.refusedCommands === 5,
     );
-    expect((await stateOf(tenant)).paused).toBeNull();
+    expect(await stateOf(tenant)).toMatchObject({ paused: null, breaker: { state: 'closed' } });
     const configured = await handle.executeUpdate<PublisherState, [object]>('configure', {
       args: [{ by: 'x', quota: { ratePerSecond: 50, burst: 10 } }],
     });

@@ -6,6 +6,7 @@ import type { PublisherState } from '../../../src/domain/publisher-state';
 import type { ReplayStatus } from '../../../src/domain/replay';
 import { replayWorkflowId } from '../../../src/domain/replay';
 import type { ReplayView } from '../../../src/domain/replay-workflow';
+import { createPool } from '../../../src/postgres/pool';
 import { createTopics, sharedServers } from '../../support/fault-run';
 
 /** Replays by the publisher's commands and by workflows of their own, with a worker process as in production. */
@@ -46,14 +47,16 @@ describe('replay workflow', () => {
       await delay(50);
     }
   }
+  const enqueue = (tenant: string, events: number): Promise<unknown> =>
+    rig.installation.query(
+      `select outbox.enqueue(tenant => $1, topic => $2, type => 't', payload => '{}'::jsonb) from generate_series(1, $3)`,
+      [tenant, topic, events],
+    );
   /** A tenant with this many published events. */
   async function tenantWith(events: number): Promise<string> {
     made += 1;
     const tenant = (await rig.tenants(made))[made - 1] ?? '';
-    await rig.installation.query(
-      `select outbox.enqueue(tenant => $1, topic => $2, type => 't', payload => '{}'::jsonb) from generate_series(1, $3)`,
-      [tenant, topic, events],
-    );
+    await enqueue(tenant, events);
     await until(
       () => count(tenant, 'events'),
       (n) => n === events,
@@ -115,15 +118,56 @@ describe('replay workflow', () => {
     ).rejects.toMatchObject({ name: 'WorkflowUpdateFailedError' });
     await publisher(tenant).signal('replay', { replayId: 'x' });
     await publisher(tenant).signal('replay', 'nonsense');
+    await publisher(tenant).signal('replay', { replayId: 'odd', filter: { topic: '\ud800' }, ...BY });
     await until(
       () => publisher(tenant).query<PublisherState>('state'),
-      (s) => s.counters.refusedCommands === 2,
+      (s) => s.counters.refusedCommands === 3,
     );
     // What only Postgres can refuse must not wedge the publisher.
-    await publisher(tenant).signal('replay', { replayId: 'odd', filter: { topic: '\ud800' }, ...BY });
+    await rig.installation.query(`alter table outbox.replays add constraint refuses check (replay_id <> 'odd')`);
+    await publisher(tenant).signal('replay', { replayId: 'odd', filter: { status: 'published' }, ...BY });
     await publisher(tenant).signal('replay', { replayId: 'good', filter: { status: 'published' }, ...BY });
     await until(
       () => statusOf(tenant, 'good'),
+      (s) => s?.state === 'done',
+    );
+    const { refusedReplays } = await publisher(tenant).query<PublisherState>('state');
+    expect(refusedReplays).toEqual([
+      expect.objectContaining({ replayId: 'odd', why: expect.stringContaining('23514') }),
+    ]);
+  });
+
+  it('drains on while a replay cannot be counted, and gives it up with the reason', async () => {
+    const tenant = await tenantWith(1);
+    const locker = createPool(rig.direct.databaseUrl, { max: 1 });
+    try {
+      // No count of a replay ends while the plans are locked; drains do not look at them.
+      await locker.query('begin; lock table outbox.replay_plans in access exclusive mode');
+      await publisher(tenant).signal('replay', { replayId: 'vast', filter: { status: 'published' }, ...BY });
+      await until(
+        () => publisher(tenant).query<PublisherState>('state'),
+        (s) => s.replayRequests?.length === 1,
+      );
+      await enqueue(tenant, 5);
+      await until(
+        () => count(tenant, 'events'),
+        (n) => n === 6,
+      );
+      const refused = await until(
+        () => publisher(tenant).query<PublisherState>('state'),
+        (s) => s.refusedReplays !== undefined,
+        60_000,
+      );
+      expect(refused).toMatchObject({
+        replayRequests: [],
+        refusedReplays: [{ replayId: 'vast', why: expect.stringContaining('Select fewer') }],
+      });
+    } finally {
+      await locker.end();
+    }
+    await publisher(tenant).signal('replay', { replayId: 'next', filter: { status: 'published' }, ...BY });
+    await until(
+      () => statusOf(tenant, 'next'),
       (s) => s?.state === 'done',
     );
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { DrainOutcome } from '../../../src/domain/drain';
+import { checkConfigure } from '../../../src/domain/configure-check';
 import {
-  checkConfigure,
   checkPause,
   configure,
   openBreaker,
@@ -246,6 +246,24 @@ describe('publisher state', () => {
       quota: true,
     });
   });
+
+  it.each([{ ratePerSecond: 0 }, { bytesPerSecond: 0 }, { ratePerSecond: 1, burst: 1 }])(
+    'out of tokens under %j: sends nothing, but settles what is in doubt',
+    (quota) => {
+      const limited = configure(initialState(REF, defaultConfig(), T0), { by: 'ops', quota }, T0);
+      const doubtful = turn(limited, T0, failed);
+      const dry = { ...doubtful, quota: { ...doubtful.quota, tokens: 0 } };
+      const later = T0 + 900;
+      // Its back-off comes first.
+      expect(decide(dry, T0, MAX)).toMatchObject({ kind: 'wait', why: 'throttled', until: dry.drain.retryAt });
+      const due = { ...dry, drain: { ...dry.drain, retryAt: later } };
+      expect(decide(due, later, MAX)).toEqual({ kind: 'drain', events: 0, bytes: null, probe: false });
+      const settled = drainEnded(due, outcome({ end: 'granted' }), { events: 0, probe: false }, later, 0.5);
+      expect(decide(settled, later, MAX)).toMatchObject({ kind: 'wait', why: 'throttled', quota: true });
+      // A run that waited before goes on as its history says.
+      expect(decide(due, later, MAX, () => false)).toMatchObject({ kind: 'wait', why: 'throttled', quota: true });
+    },
+  );
 
   it('takes an operator’s word back: the deployment’s settings are in force again, with a full bucket', () => {
     let state = configure(

@@ -98,6 +98,7 @@ describe('commands of replays', () => {
 
   it('accepts what it can do and says of anything else what is wrong', () => {
     expect(checkReplay(good)).toBeNull();
+    expect(checkReplay({ ...good, why: 'lost \ud83d\ude00' })).toBeNull();
     expect(checkReplay({ ...good, eventIds: undefined, filter: { status: 'sent', after: '2026-01-01' } })).toBeNull();
     const bad: [object, string][] = [
       [{ replayId: 'a b' }, 'replayId'],
@@ -116,6 +117,9 @@ describe('commands of replays', () => {
       [{ eventIds: undefined, filter: { statuses: 'failed' } }, 'unknown'],
       [{ eventIds: undefined, filter: { after: '2026-01-01T12:00:00' } }, 'zone'],
       [{ eventIds: undefined, filter: { topic: 'a\0' } }, 'text'],
+      [{ eventIds: undefined, filter: { key: 'a\ud83d' } }, 'text'],
+      [{ by: 'a\ude00' }, 'by'],
+      [{ why: 'a\ud83db' }, 'why'],
     ];
     for (const [change, word] of bad) expect(checkReplay({ ...good, ...change })).toContain(word);
     expect(selectionOf({ eventIds: ['007', 7, 8] })).toEqual({ eventIds: ['7', '8'] });
