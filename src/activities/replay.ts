@@ -40,7 +40,7 @@ export function replayActivities(
     // Tried again for ever, a command that cannot be stored would keep the publisher from ever draining again.
     async requestReplay(ref, command, attempt) {
       try {
-        await requestReplay(pool, ref, command, countMs);
+        await requestReplay(pool, ref, command, { statementMs: countMs });
         return { kind: 'stored' };
       } catch (error) {
         if (!isOutboxError(error)) throw error;

@@ -61,6 +61,14 @@ export function limit(text: string): Limit {
   return Number(text);
 }
 
+/** A setting as typed; `none` goes back to the deployment's. */
+export type OrNone = number | 'none';
+
+/** What `parse` takes, or `none`. */
+export function orNone(parse: (text: string) => number): (text: string) => OrNone {
+  return (text) => (text === 'none' ? text : parse(text));
+}
+
 /** A limit as the admin API has it. */
 export function limitBody(value: Limit): number | null {
   return value === 'none' ? null : value;

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { positive, span, tenant } from './arguments';
+import { orNone, positive, span, tenant } from './arguments';
+import type { OrNone } from './arguments';
 import { adminCommand, changeCommand, printDone } from './command';
 import type { ChangeFlags } from './command';
 import { listOf, printFields, printJson, printRecords, recordOf, without } from './output';
@@ -8,8 +9,8 @@ import { clientOf, run } from './run';
 import type { AdminFlags } from './run';
 
 interface ConfigureFlags extends ChangeFlags {
-  readonly threshold?: number;
-  readonly resetInterval?: number;
+  readonly threshold?: OrNone;
+  readonly resetInterval?: OrNone;
 }
 
 /** Adds `outboxctl breaker`. */
@@ -20,11 +21,15 @@ export function registerBreaker(program: Command): void {
     .action((name: string, flags: AdminFlags) => run(() => show(name, flags)));
   const configure = changeCommand(noun, 'configure', "change a tenant's own limits")
     .argument('<tenant>', 'tenant', tenant)
-    .option('--threshold <n>', 'failures in a row that open it', positive)
-    .option('--reset-interval <span>', 'wait before the first probe, such as 60s', span);
+    .option('--threshold <n>', 'failures in a row that open it', orNone(positive))
+    .option('--reset-interval <span>', 'wait before the first probe, such as 60s', orNone(span))
+    .addHelpText('after', "\n--threshold none --reset-interval none goes back to the deployment's.");
   configure.action((name: string, flags: ConfigureFlags) => {
     if (flags.threshold === undefined && flags.resetInterval === undefined) {
       configure.error('error: nothing to change: give --threshold, --reset-interval or both.');
+    }
+    if ((flags.threshold === 'none') !== (flags.resetInterval === 'none')) {
+      configure.error('error: none takes both back: give --threshold none --reset-interval none.');
     }
     return run(() => configureOne(name, flags));
   });
@@ -46,9 +51,10 @@ async function show(name: string, flags: AdminFlags): Promise<void> {
 }
 
 async function configureOne(name: string, flags: ConfigureFlags): Promise<void> {
+  const { threshold, resetInterval } = flags;
   const body = {
-    ...(flags.threshold !== undefined && { failure_threshold: flags.threshold }),
-    ...(flags.resetInterval !== undefined && { reset_interval: flags.resetInterval / 1_000 }),
+    ...(threshold !== undefined && { failure_threshold: threshold === 'none' ? null : threshold }),
+    ...(resetInterval !== undefined && { reset_interval: resetInterval === 'none' ? null : resetInterval / 1_000 }),
     why: flags.why,
   };
   const answer = await clientOf(flags).request('POST', path`/admin/circuit/${name}/configure`, body);

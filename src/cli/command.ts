@@ -33,6 +33,15 @@ export function changeCommand(parent: Command, usage: string, about: string): Co
   return adminCommand(parent, usage, about).requiredOption('--why <text>', 'the reason, for the change log');
 }
 
+export interface MaybeWhyFlags extends AdminFlags {
+  readonly why?: string;
+}
+
+/** Adds a command that makes something new: a reason is welcome, and scripts may do without. */
+export function createCommand(parent: Command, usage: string, about: string): Command {
+  return adminCommand(parent, usage, about).option('--why <text>', 'the reason, for the change log');
+}
+
 export interface FinalFlags extends ChangeFlags {
   readonly yes?: boolean;
 }

@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
 import { tenant } from './arguments';
-import { adminCommand, changeCommand, finalCommand, printDone, printDryRun } from './command';
-import type { ChangeFlags, FinalFlags } from './command';
+import { changeCommand, finalCommand, listCommand, printDone, printDryRun } from './command';
+import type { ChangeFlags, FinalFlags, ListFlags } from './command';
 import { listOf, print, printFields, printJson, printRecords, recordOf, without } from './output';
-import { path, queryOf } from './pages';
+import { list, noteMore, path, queryOf } from './pages';
 import { clientOf, run } from './run';
-import type { AdminFlags } from './run';
 import type { AdminClient } from './admin-client';
 
 const ABOUT = {
@@ -18,9 +17,9 @@ export function registerHalted(program: Command): void {
   const noun = program
     .command('halted')
     .description('publishers that stopped because Postgres and Kafka contradict each other');
-  adminCommand(noun, 'show', 'both sides of each halted publisher')
+  listCommand(noun, 'show', 'both sides of each halted publisher')
     .argument('[tenant]', 'only of this tenant', tenant)
-    .action((name: string | undefined, flags: AdminFlags) => run(() => show(name, flags)));
+    .action((name: string | undefined, flags: ListFlags) => run(() => show(name, flags)));
   changeCommand(noun, 'recheck', 'compare again (the cause is mended), and go on if both sides agree')
     .argument('<tenant>', 'tenant', tenant)
     .action((name: string, flags: ChangeFlags) => run(() => choose(name, 'recheck', flags)));
@@ -31,15 +30,17 @@ export function registerHalted(program: Command): void {
   }
 }
 
-async function haltedOf(client: AdminClient, name: string | undefined): Promise<readonly Record<string, unknown>[]> {
+async function haltedOf(client: AdminClient, name: string): Promise<readonly Record<string, unknown>[]> {
   return listOf(await client.request('GET', `/admin/halted${queryOf({ tenant: name })}`), 'halted');
 }
 
-async function show(name: string | undefined, flags: AdminFlags): Promise<void> {
-  const halted = await haltedOf(clientOf(flags), name);
-  if (flags.json === true) return printJson({ halted });
-  if (halted.length === 0) return print('nothing is halted');
-  for (const row of halted) printSides(row);
+async function show(name: string | undefined, flags: ListFlags): Promise<void> {
+  const query = { tenant: name, cursor: flags.cursor };
+  const listed = await list(clientOf(flags), '/admin/halted', 'halted', query, flags.limit);
+  if (flags.json === true) return printJson(listed.answer);
+  if (listed.rows.length === 0) return print('nothing is halted');
+  for (const row of listed.rows) printSides(row);
+  noteMore(listed);
 }
 
 function printSides(row: Record<string, unknown>): void {

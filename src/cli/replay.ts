@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { count, identifier, limit, limitBody, replayId, tenant } from './arguments';
 import type { Limit } from './arguments';
-import { adminCommand, changeCommand, listCommand, printDone } from './command';
-import type { ChangeFlags, ListFlags } from './command';
+import { adminCommand, changeCommand, finalCommand, listCommand, printDone, printDryRun } from './command';
+import type { ChangeFlags, FinalFlags, ListFlags } from './command';
 import { print, printFields, printJson, printRecords, recordOf } from './output';
 import { list, noteMore, path } from './pages';
 import { registerReplayNow } from './replay-now';
@@ -58,23 +58,37 @@ export function registerReplay(program: Command): void {
   listCommand(noun, 'ls', 'list replays')
     .option('--tenant <tenant>', 'only of this tenant', tenant)
     .action((flags: ListReplaysFlags) => run(() => show(flags)));
-  registerControl(noun, 'pause', 'stop feeding a replay; what was fed is still published', 'paused');
-  registerControl(noun, 'resume', 'go on with a paused replay', 'resumed');
-  registerControl(noun, 'cancel', 'end a replay; what was published stays published', 'cancelled');
+  const pause = changeCommand(noun, 'pause', 'stop feeding a replay; what was fed is still published');
+  controls(pause, 'pause', 'paused');
+  controls(changeCommand(noun, 'resume', 'go on with a paused replay'), 'resume', 'resumed');
+  const cancel = finalCommand(noun, 'cancel', 'end a replay; what was published stays published');
+  controls(cancel, 'cancel', 'cancelled');
   registerReplayNow(noun);
 }
 
-function registerControl(noun: Command, action: string, about: string, done: string): void {
-  changeCommand(noun, action, about)
+function controls(command: Command, action: 'pause' | 'resume' | 'cancel', done: string): void {
+  command
     .argument('<tenant>', 'tenant', tenant)
     .argument('<replayId>', 'id of the replay', replayId)
-    .action((name: string, id: string, flags: ChangeFlags) =>
+    .action((name: string, id: string, flags: FinalFlags) =>
       run(async () => {
+        if (action === 'cancel' && flags.yes !== true) return wouldCancel(name, id, flags);
         const route = `${path`/admin/replays/${name}/${id}`}/${action}`;
         const answer = await clientOf(flags).request('POST', route, { why: flags.why });
         printDone(flags, answer, `${done} replay ${id} of ${name}`);
       }),
     );
+}
+
+async function wouldCancel(name: string, id: string, flags: FinalFlags): Promise<void> {
+  const replay = recordOf(await clientOf(flags).request('GET', path`/admin/replays/${name}/${id}`));
+  const { state, total, published, remaining } = replay;
+  const ended = state === 'done' || state === 'cancelled';
+  const counts = `${String(published)} of ${String(total)} published, ${String(remaining)} would not be`;
+  const would = ended
+    ? `cancel nothing: replay ${id} of ${name} is ${state}`
+    : `cancel replay ${id} of ${name} (${counts})`;
+  printDryRun(flags, would, { replay });
 }
 
 async function start(planId: string, flags: StartFlags): Promise<void> {

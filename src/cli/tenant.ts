@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { positive, tenant, topics, weight } from './arguments';
-import { adminCommand, changeCommand, finalCommand, printDone, printDryRun } from './command';
-import type { ChangeFlags, FinalFlags } from './command';
+import { adminCommand, changeCommand, createCommand, finalCommand, printDone, printDryRun } from './command';
+import type { ChangeFlags, FinalFlags, MaybeWhyFlags } from './command';
 import { countText } from './counts';
 import { listOf, note, print, printFields, printJson, printTable, recordOf } from './output';
 import { path, queryOf } from './pages';
@@ -25,8 +25,8 @@ interface SettingsFlags extends AdminFlags {
 /** Adds `outboxctl tenant`. */
 export function registerTenant(program: Command): void {
   const noun = program.command('tenant').description('tenants of the service');
-  adminCommand(noun, 'create <name>', 'create a tenant and its first key, which is shown this once').action(
-    (name: string, flags: AdminFlags) => run(() => create(name, flags)),
+  createCommand(noun, 'create <name>', 'create a tenant and its first key, which is shown this once').action(
+    (name: string, flags: MaybeWhyFlags) => run(() => create(name, flags)),
   );
   adminCommand(noun, 'ls', 'list the tenants').action((flags: AdminFlags) => run(() => list(flags)));
   changeCommand(noun, 'suspend', 'refuse new events over HTTP; what was accepted is still published')
@@ -63,8 +63,9 @@ function settingsCommand(noun: Command): void {
     });
 }
 
-async function create(name: string, flags: AdminFlags): Promise<void> {
-  const { tenant: created, key } = recordOf(await clientOf(flags).request('POST', '/admin/tenants', { name }));
+async function create(name: string, flags: MaybeWhyFlags): Promise<void> {
+  const body = { name, why: flags.why };
+  const { tenant: created, key } = recordOf(await clientOf(flags).request('POST', '/admin/tenants', body));
   if (flags.json === true) return printJson({ tenant: created, key });
   print(`tenant  ${String(created)}`);
   print(`key     ${String(key)}`);

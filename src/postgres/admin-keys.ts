@@ -18,8 +18,9 @@ export interface AdminKey {
   readonly lastUsedAt: Date | null;
 }
 
-const COLUMNS = `key_id as "keyId", label, scopes, tenant_id as tenant, last_four as "lastFour", created_at as "createdAt",
-  created_by as "createdBy", expires_at as "expiresAt", revoked_at as "revokedAt", last_used_at as "lastUsedAt"`;
+const COLUMNS = `k.key_id as "keyId", k.label, k.scopes, k.tenant_id as tenant, k.last_four as "lastFour",
+  k.created_at as "createdAt", k.created_by as "createdBy", k.expires_at as "expiresAt", k.revoked_at as "revokedAt",
+  k.last_used_at as "lastUsedAt"`;
 
 /** Told from a tenant's key at a glance, and by secret scanners; the checksum tells a typo from a guess. */
 const KEY_FORM = /^obx_admin_([0-9a-f]{12})_([0-9a-f]{64})_([0-9a-f]{8})$/;
@@ -47,7 +48,7 @@ export async function createAdminKey(
   const body = `obx_admin_${keyId}_${secret}`;
   const rows = await query<AdminKey & Record<string, unknown>>(
     db,
-    `insert into outbox.admin_keys (key_id, secret_hash, last_four, scopes, tenant_id, label, expires_at, created_by)
+    `insert into outbox.admin_keys as k (key_id, secret_hash, last_four, scopes, tenant_id, label, expires_at, created_by)
      values ($1, $2, $3, $4::text[], $5, $6, $7, $8) returning ${COLUMNS}`,
     [
       keyId,
@@ -70,7 +71,7 @@ export async function findAdminKey(
 ): Promise<(AdminKey & { readonly secretHash: Buffer }) | null> {
   const rows = await query<AdminKey & { readonly secretHash: Buffer } & Record<string, unknown>>(
     db,
-    `select ${COLUMNS}, secret_hash as "secretHash" from outbox.admin_keys where key_id = $1`,
+    `select ${COLUMNS}, k.secret_hash as "secretHash" from outbox.admin_keys k where key_id = $1`,
     [keyId],
   );
   return rows[0] ?? null;
@@ -83,21 +84,28 @@ export async function listAdminKeys(
 ): Promise<AdminKey[]> {
   return query<AdminKey & Record<string, unknown>>(
     db,
-    `select ${COLUMNS} from outbox.admin_keys
+    `select ${COLUMNS} from outbox.admin_keys k
      where key_id > $1 and ($2::text is null or tenant_id = $2) order by key_id limit $3`,
     [page.after, page.tenant, page.limit],
   );
 }
 
-/** The key, revoked now or before; null if there is none (of that tenant, if given). Revoking twice keeps the first time. */
-export async function revokeAdminKey(db: Db, keyId: string, tenant: string | null): Promise<AdminKey | null> {
-  const rows = await query<AdminKey & Record<string, unknown>>(
+/** The key before and after; null if there is none (of that tenant, if given). Revoking twice keeps the first time. */
+export async function revokeAdminKey(
+  db: Db,
+  keyId: string,
+  tenant: string | null,
+): Promise<{ readonly before: AdminKey; readonly after: AdminKey } | null> {
+  const rows = await query<AdminKey & { readonly revokedBefore: Date | null } & Record<string, unknown>>(
     db,
-    `update outbox.admin_keys set revoked_at = coalesce(revoked_at, clock_timestamp())
-     where key_id = $1 and ($2::text is null or tenant_id = $2) returning ${COLUMNS}`,
+    `update outbox.admin_keys k set revoked_at = coalesce(k.revoked_at, clock_timestamp())
+     from (select key_id, revoked_at from outbox.admin_keys
+           where key_id = $1 and ($2::text is null or tenant_id = $2) for update) o
+     where k.key_id = o.key_id returning ${COLUMNS}, o.revoked_at as "revokedBefore"`,
     [keyId, tenant],
   );
-  return rows[0] ?? null;
+  const [after] = rows;
+  return after === undefined ? null : { before: { ...after, revokedAt: after.revokedBefore }, after };
 }
 
 /** The keys of a tenant that is gone: whoever takes its name later must not inherit them. Answers how many. */

@@ -1,3 +1,4 @@
+import { ALL_PAUSED } from './global-pause';
 import type { Db } from './query';
 import { query } from './query';
 
@@ -5,7 +6,7 @@ import { query } from './query';
 export interface BacklogGroup {
   readonly tenant: string;
   readonly lane: number;
-  /** The publisher's row state; null = it has no row yet. */
+  /** The publisher's row state, `paused` while everything is; null = it has no row yet. */
   readonly state: string | null;
   /** Counted up to a bound, see below. */
   readonly pending: number;
@@ -47,7 +48,8 @@ export async function readBacklog(db: Db): Promise<BacklogGroup[]> {
      ), counted as (
        select h.tenant_id, h.destination, h.shard, h.lane, ${COUNTED(`${BUDGET} / h.groups`)} as pending from large h
      )
-     select f.tenant_id as tenant, f.lane::int, p.state, coalesce(c.pending, f.pending)::float8 as pending,
+     select f.tenant_id as tenant, f.lane::int,
+            case when p.state is distinct from 'halted' and ${ALL_PAUSED} then 'paused' else p.state end as state, coalesce(c.pending, f.pending)::float8 as pending,
             greatest(0, extract(epoch from clock_timestamp() - f.created_at))::float8 as "oldestAgeSeconds"
      from few f left join counted c using (tenant_id, destination, shard, lane)
      left join outbox.publishers p using (tenant_id, destination, shard)`,

@@ -91,15 +91,21 @@ export async function listKeys(db: Db, tenant: string): Promise<ApiKey[]> {
   );
 }
 
-/** False if the tenant has no such key. Revoking twice keeps the first time. */
-export async function revokeKey(db: Db, tenant: string, keyId: string): Promise<boolean> {
-  const rows = await query(
+/** The key before and after, or null if the tenant has no such key. Revoking twice keeps the first time. */
+export async function revokeKey(
+  db: Db,
+  tenant: string,
+  keyId: string,
+): Promise<{ readonly before: ApiKey; readonly after: ApiKey } | null> {
+  const rows = await query<ApiKey & { readonly revokedBefore: Date | null } & Record<string, unknown>>(
     db,
-    `update outbox.api_keys set revoked_at = coalesce(revoked_at, clock_timestamp())
-     where tenant_id = $1 and key_id = $2 returning 1`,
+    `update outbox.api_keys k set revoked_at = coalesce(k.revoked_at, clock_timestamp())
+     from (select tenant_id, key_id, revoked_at from outbox.api_keys where tenant_id = $1 and key_id = $2 for update) o
+     where k.tenant_id = o.tenant_id and k.key_id = o.key_id returning ${COLUMNS}, o.revoked_at as "revokedBefore"`,
     [tenant, keyId],
   );
-  return rows.length > 0;
+  const [after] = rows;
+  return after === undefined ? null : { before: { ...after, revokedAt: after.revokedBefore }, after };
 }
 
 /** Notes the use of a key, at most once a minute: a write per request would be the most frequent write of all. */

@@ -17,6 +17,8 @@ export interface OperatorRefusal {
 export interface OperatorResult {
   /** Ids of the events that were changed, ascending. */
   readonly changed: readonly string[];
+  /** What each of them was. */
+  readonly before: readonly { readonly eventId: string; readonly status: string; readonly errorCode: string | null }[];
   readonly refused: readonly OperatorRefusal[];
   /** Wake these after the commit: they may have something to do now. */
   readonly wake: readonly PublisherRef[];
@@ -91,6 +93,16 @@ const SKIP: Action = {
   refusal: `case e.status when 'published' then 'already_published' when 'skipped' then 'already_skipped' end`,
 };
 
+interface AskedRow extends Record<string, unknown> {
+  readonly id: string;
+  readonly code: RefusalCode | null;
+  readonly destination: string;
+  readonly shard: number;
+  /** As they were: a statement does not see its own changes. */
+  readonly status: string;
+  readonly errorCode: string | null;
+}
+
 /**
  * One transaction. It locks the rows of the publishers concerned, as every write of their drains does: from here on none can record
  * or settle, and the next statement sees all that they did. It raises the revision, so that no drain records what it selected
@@ -122,10 +134,10 @@ async function change(
        order by p.destination, p.shard for update`,
       [tenant, asked],
     );
-    const rows = await query<{ id: string; code: RefusalCode | null; destination: string; shard: number }>(
+    const rows = await query<AskedRow>(
       client,
       `with asked as (
-         select u.id, e.destination, e.shard, case
+         select u.id, e.destination, e.shard, e.status, e.error_code, case
              when e.event_id is null then 'not_found'
              when e.event_id in (select unnest(b.event_ids) from outbox.batches b where b.tenant_id = $1 and b.settled_at is null)
                then 'in_flight'
@@ -141,7 +153,7 @@ async function change(
          where p.tenant_id = $1 and (p.destination, p.shard) in (
            select a.destination, a.shard from asked a where a.code is null)
        )
-       select id::text as id, code, destination, shard::int from asked order by asked.id`,
+       select id::text as id, code, destination, shard::int, status, error_code as "errorCode" from asked order by asked.id`,
       [tenant, asked, ...values],
     );
     const refused = rows.flatMap(({ id, code }) => (code === null ? [] : [{ eventId: id, code }]));
@@ -150,7 +162,12 @@ async function change(
     const refs = new Map(
       done.map(({ destination, shard }) => [`${destination}/${shard}`, { tenant, destination, shard }]),
     );
-    const result = { changed: done.map(({ id }) => id), refused: [...refused, ...unknown], wake: [...refs.values()] };
+    const result = {
+      changed: done.map(({ id }) => id),
+      before: done.map(({ id, status, errorCode }) => ({ eventId: id, status, errorCode })),
+      refused: [...refused, ...unknown],
+      wake: [...refs.values()],
+    };
     await alongside(client, result);
     return result;
   });

@@ -5,6 +5,7 @@ import type { ReplayState, ReplayStatus } from '../domain/replay';
 import type { ReplayCommand } from '../domain/replay-commands';
 import { selectionOf } from '../domain/replay-commands';
 import { withTransaction } from './pool';
+import type { Db } from './query';
 import { countSelection, planReplay, readPlan } from './replay-plans';
 import { withdrawCopies } from './replay-withdraw';
 import { insertReplay, lockReplays, readReplay, replayStatus, writeReplayState } from './replays';
@@ -13,6 +14,9 @@ export type StartAnswer =
   | { readonly kind: 'started' | 'exists'; readonly replay: ReplayStatus }
   | { readonly kind: 'refused'; readonly code: 'plan_unknown' | 'plan_expired' }
   | { readonly kind: 'refused'; readonly code: 'count_differs'; readonly planned: number; readonly found: number };
+
+/** Runs in the transaction of the start, before its commit: for the row that says who did it. */
+export type AlongsideStart = (db: Db, started: ReplayStatus) => Promise<void>;
 
 /**
  * Starts a replay of a plan. Refuses when the count is not the expected one, or no longer: then something changed, and whoever
@@ -29,6 +33,7 @@ export async function startReplay(
     readonly by: string;
     readonly why: string;
   },
+  alongside?: AlongsideStart,
 ): Promise<StartAnswer> {
   const { tenant, replayId, planId, expectedCount, by, why } = start;
   const existing = await replayStatus(pool, tenant, replayId);
@@ -39,8 +44,7 @@ export async function startReplay(
   const found = plan.total === expectedCount ? (await countSelection(pool, plan)).count : plan.total;
   if (found !== expectedCount) return { kind: 'refused', code: 'count_differs', planned: plan.total, found };
   const ratePerSecond = start.ratePerSecond ?? null;
-  const made = await insertReplay(pool, { ...plan, replayId, ratePerSecond, by, why });
-  return answer(pool, tenant, replayId, made);
+  return insert(pool, { ...plan, replayId, ratePerSecond, by, why }, alongside);
 }
 
 /** Starts the replay of a publisher's command, without a plan before it. Idempotent by the command's id. `statementMs`: see `planReplay`. */
@@ -48,18 +52,16 @@ export async function requestReplay(
   pool: Pool,
   ref: PublisherRef,
   command: ReplayCommand,
-  statementMs?: number,
+  options: { readonly statementMs?: number; readonly alongside?: AlongsideStart } = {},
 ): Promise<Extract<StartAnswer, { replay: ReplayStatus }>> {
   const { replayId, by, why } = command;
   const existing = await replayStatus(pool, ref.tenant, replayId);
   if (existing !== null) return { kind: 'exists', replay: existing };
   const selection = selectionOf(command);
-  const { count, snapshot } = await planReplay(pool, ref, selection, statementMs);
-  const made = await insertReplay(pool, {
-    ...{ ref, selection, ...snapshot, total: count, replayId, by, why },
-    ratePerSecond: command.ratePerSecond ?? null,
-  });
-  return answer(pool, ref.tenant, replayId, made);
+  const { count, snapshot } = await planReplay(pool, ref, selection, options.statementMs);
+  const ratePerSecond = command.ratePerSecond ?? null;
+  const replay = { ref, selection, ...snapshot, total: count, replayId, by, why, ratePerSecond };
+  return insert(pool, replay, options.alongside);
 }
 
 export type ReplayChange =
@@ -80,6 +82,8 @@ export async function setReplayState(
     readonly by: string;
     readonly why: string;
   },
+  /** Runs in the transaction of the change, before its commit. */
+  alongside?: (db: Db, before: ReplayStatus, after: ReplayStatus) => Promise<void>,
 ): Promise<ReplayChange> {
   const { tenant, replayId, state, by, why } = change;
   return withTransaction(pool, async (client) => {
@@ -93,18 +97,22 @@ export async function setReplayState(
     if (state !== 'running') await withdrawCopies(client, { ...row, state });
     await writeReplayState(client, row, { state, by, why });
     const replay = (await replayStatus(client, tenant, replayId)) ?? row;
+    await alongside?.(client, row, replay);
     return { kind: 'changed', replay };
   });
 }
 
-async function answer(
+async function insert(
   pool: Pool,
-  tenant: string,
-  replayId: string,
-  made: boolean,
+  wanted: Parameters<typeof insertReplay>[1],
+  alongside: AlongsideStart = () => Promise.resolve(),
 ): Promise<Extract<StartAnswer, { replay: ReplayStatus }>> {
-  const replay = await replayStatus(pool, tenant, replayId);
-  if (replay === null)
-    throw new OutboxError('INTERNAL', `replay ${replayId} vanished while it was started; report this`);
-  return { kind: made ? 'started' : 'exists', replay };
+  return withTransaction(pool, async (client) => {
+    const made = await insertReplay(client, wanted);
+    const replay = await replayStatus(client, wanted.ref.tenant, wanted.replayId);
+    if (replay === null)
+      throw new OutboxError('INTERNAL', `replay ${wanted.replayId} vanished while it was started; report this`);
+    if (made) await alongside(client, replay);
+    return { kind: made ? 'started' : 'exists', replay };
+  });
 }

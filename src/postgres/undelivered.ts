@@ -1,5 +1,6 @@
 import type { Db } from './query';
 import { query } from './query';
+import { ALL_PAUSED } from './global-pause';
 import { ASIDE_LANE } from './hold-key';
 
 /** Why accepted events are not published: parked, behind a parked one, for a blocked topic, or what their publisher's row says. */
@@ -31,7 +32,7 @@ export interface UndeliveredPage {
  * What is not published, by reason, of one tenant or of a page of those that have something, by name. The first 10,000 pending,
  * held and parked events of each publisher are counted; beyond that counts are lower bounds. The oldest come first, so `oldestAt`
  * holds. A blocked topic is told as the last drain found it, also while a breaker that it opened is the reason not to look again;
- * what a person has stopped, paused or halted, waits for that person first.
+ * what a person has stopped, paused (alone or with everything) or halted, waits for that person first.
  */
 export async function undelivered(
   db: Db,
@@ -55,9 +56,11 @@ export async function undelivered(
      select p.tenant_id as tenant, s.reason, s.error_code as "errorCode", s.topic, sum(s.events)::int as count,
             bool_and(s.exact) as exact, to_char(min(s.oldest) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "oldestAt"
      from tenants join outbox.publishers p using (tenant_id)
-     cross join lateral (select case when p.state not in ('paused', 'halted') then p.blocked end as codes) b
      cross join lateral (
-       select case when b.codes ? topic then 'blocked' when p.state in ('throttled', 'paused', 'open', 'halted') then p.state
+       select case when p.state <> 'halted' and ${ALL_PAUSED} then 'paused' else p.state end as state) own
+     cross join lateral (select case when own.state not in ('paused', 'halted') then p.blocked end as codes) b
+     cross join lateral (
+       select case when b.codes ? topic then 'blocked' when own.state in ('throttled', 'paused', 'open', 'halted') then own.state
                    else 'pending' end as reason,
               b.codes ->> topic as error_code, topic,
               count(*) as events, sum(count(*)) over () <= ${MOST_COUNTED} as exact, min(created_at) as oldest

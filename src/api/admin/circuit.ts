@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { BreakerConfig } from '../../domain/breaker';
 import type { PublisherState } from '../../domain/publisher-state';
 import type { AdminContext } from './context';
 import { command, existingTenant, isoOf, publisherOf, publisherState } from './context';
@@ -23,12 +24,16 @@ const circuitBody = z.strictObject({
 
 const configureBody = z
   .strictObject({
-    failure_threshold: z.int().min(1).max(1_000).optional(),
-    reset_interval: z.number().min(0.1).max(86_400).optional(),
+    failure_threshold: z.int().min(1).max(1_000).nullable().optional(),
+    reset_interval: z.number().min(0.1).max(86_400).nullable().optional(),
     why,
   })
   .refine((body) => body.failure_threshold !== undefined || body.reset_interval !== undefined, {
     message: 'must have failure_threshold, reset_interval or both',
+  })
+  // The publisher takes back all of a breaker's settings or none of them.
+  .refine((body) => (body.failure_threshold === null) === (body.reset_interval === null), {
+    message: "must have null for both of failure_threshold and reset_interval (back to the deployment's), or for none",
   });
 
 /** The breaker of the tenant's publisher: workflow state, so shared by all workers and surviving all of them. */
@@ -60,7 +65,8 @@ export function circuitRoutes(context: AdminContext): AdminRoute[] {
       id: 'configureCircuit',
       method: 'post',
       path: '/admin/circuit/{tenant}/configure',
-      summary: 'Set the threshold and the first wait of this breaker; what is left out stays',
+      summary:
+        "Set the threshold and the first wait of this breaker; what is left out stays. Null for both: the deployment's",
       scope: 'operate',
       reach: 'tenant',
       params: tenantParams,
@@ -71,12 +77,7 @@ export function circuitRoutes(context: AdminContext): AdminRoute[] {
           tenant: params.tenant,
           by: caller.by,
           why: body.why,
-          args: {
-            breaker: {
-              ...(body.failure_threshold === undefined ? {} : { threshold: body.failure_threshold }),
-              ...(body.reset_interval === undefined ? {} : { resetMs: Math.round(body.reset_interval * 1_000) }),
-            },
-          },
+          args: { breaker: breakerChange(body) },
         }),
     }),
     route({
@@ -106,6 +107,16 @@ export function circuitRoutes(context: AdminContext): AdminRoute[] {
         order('reset', 'resetBreaker', { tenant: params.tenant, by: caller.by, why: body.why }),
     }),
   ];
+}
+
+/** In the publisher's words; null = back to the deployment's. */
+function breakerChange(body: z.output<typeof configureBody>): Partial<BreakerConfig> | null {
+  const { failure_threshold: threshold, reset_interval: seconds } = body;
+  if (threshold === null || seconds === null) return null;
+  return {
+    ...(threshold === undefined ? {} : { threshold }),
+    ...(seconds === undefined ? {} : { resetMs: Math.round(seconds * 1_000) }),
+  };
 }
 
 function breakerOf({ breaker, config }: PublisherState): object {

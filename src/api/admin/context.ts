@@ -92,7 +92,10 @@ export async function command(
   await existingTenant(context, tenant);
   const ref = publisherOf(tenant);
   const { state: before } = await publisherState(context, ref);
-  const outcome = await context.publishers.update(ref, order.update, { by, why, ...order.args });
+  const asked = { actor: by, action: order.action, tenant, why, before: order.part(before) };
+  const outcome = await context.publishers
+    .update(ref, order.update, { by, why, ...order.args })
+    .catch((error: unknown) => unanswered(context, { ...asked, ordered: order.args ?? null }, error));
   if (!outcome.ok) {
     throw new HttpProblem(
       'invalid_body',
@@ -100,9 +103,28 @@ export async function command(
     );
   }
   const after = outcome.state;
-  const entry = { actor: by, action: order.action, tenant, why, before: order.part(before), after: order.part(after) };
-  await auditAfterwards(context, entry);
+  await auditAfterwards(context, { ...asked, after: order.part(after) });
   return { before, after };
+}
+
+/**
+ * The workflow did not answer in time, yet may carry the order out: an order that took effect must not be missing from the audit, so
+ * it is noted with what it asked for. The caller hears of the outage in any case; an entry that cannot be stored goes to the log.
+ */
+async function unanswered(
+  context: AdminContext,
+  { ordered, ...asked }: AuditEntry & { readonly ordered: object | null },
+  error: unknown,
+): Promise<never> {
+  const entry = { ...asked, after: { outcome: 'unknown', ordered } };
+  await writeAudit(context.pool, entry).catch((failure: unknown) => {
+    const code = isOutboxError(failure) ? failure.code : 'INTERNAL';
+    context.logger.error(
+      { code, tenant: entry.tenant, entry },
+      'an order may be in force, but its audit entry could not be stored',
+    );
+  });
+  throw error;
 }
 
 /** For changes outside Postgres: they are in force already, so a failure here must say so and leave the entry in the log. */

@@ -28,6 +28,8 @@ export function line(max: number): z.ZodString {
 /** Why a change was made: for the audit and for whoever finds it at night. */
 export const why = line(500);
 export const whyBody = z.strictObject({ why });
+/** Where a reason is welcome, not required. */
+export const maybeWhyBody = z.strictObject({ why: why.optional() });
 
 const decimalId = z
   .string()
@@ -74,9 +76,10 @@ export const nextCursor = z.string().nullable();
 /** Exact, or capped. */
 export const count = z.strictObject({ count: z.number(), exact: z.boolean() });
 
-export const createTenantContract = z.strictObject({ name: tenantName });
+export const createTenantContract = z.strictObject({ name: tenantName, why: why.optional() });
 
 export const createKeyContract = z.strictObject({
   label: line(100).optional(),
   scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length).optional(),
+  why: why.optional(),
 });

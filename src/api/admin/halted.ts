@@ -5,7 +5,8 @@ import { haltedPublishers } from '../../postgres/halted';
 import type { HaltedPublisher } from '../../postgres/halted';
 import type { AdminContext } from './context';
 import { command, isoOf } from './context';
-import { moment, tenantName, tenantParams, why } from './contract';
+import { moment, nextCursor, page, tenantName, tenantParams, why } from './contract';
+import { decodeCursor, encodeCursor } from './cursor';
 import { route } from './route';
 import type { AdminRoute } from './route';
 
@@ -51,18 +52,22 @@ export function haltedRoutes(context: AdminContext): AdminRoute[] {
       id: 'listHalted',
       method: 'get',
       path: '/admin/halted',
-      summary: `Both sides of each halted publisher; ledgers of the first ${LEDGERS_SHOWN}`,
+      summary: `Both sides of each halted publisher, by tenant; ledgers of the first ${LEDGERS_SHOWN} of a page`,
       scope: 'read',
       reach: 'own',
-      query: z.strictObject({ tenant: tenantName.optional() }),
-      answer: z.strictObject({ halted: z.array(haltedBody) }),
-      async handle({ tenant }) {
-        const rows = await haltedPublishers(context.pool, tenant);
+      query: z.strictObject({ tenant: tenantName.optional(), ...page }),
+      answer: z.strictObject({ halted: z.array(haltedBody), next: nextCursor }),
+      async handle({ query, tenant }) {
+        const limit = query.limit ?? 50;
+        const [after] = decodeCursor(z.tuple([tenantName]), query.cursor) ?? [''];
+        const rows = await haltedPublishers(context.pool, tenant, { after, limit });
+        // A page has up to so many tenants, each with all of its publishers.
+        const last = new Set(rows.map((row) => row.tenant)).size < limit ? undefined : rows.at(-1);
         const halted = rows.map(async (row, index) => ({
           ...toBody(row),
           ...(await ledgerSide(context, row, index < LEDGERS_SHOWN)),
         }));
-        return { halted: await Promise.all(halted) };
+        return { halted: await Promise.all(halted), next: last === undefined ? null : encodeCursor([last.tenant]) };
       },
     }),
     route({
@@ -125,7 +130,11 @@ async function ledgerSide(
   row: HaltedPublisher,
   shown: boolean,
 ): Promise<Pick<z.input<typeof haltedBody>, 'kafka' | 'kafka_reason'>> {
-  if (!shown) return { kafka: null, kafka_reason: 'Too many are halted to show every ledger. Ask for one tenant.' };
+  if (!shown)
+    return {
+      kafka: null,
+      kafka_reason: 'Too many are halted to show every ledger. Ask for one tenant, or for smaller pages.',
+    };
   try {
     const { tenant, destination, shard } = row;
     const ledger = await context.ledger({ tenant, destination, shard });

@@ -6,7 +6,7 @@ import { ADMIN_SCOPES } from '../auth/admin';
 import { HttpProblem } from '../http/problem';
 import type { AdminContext } from './context';
 import { existingTenant } from './context';
-import { line, moment, nextCursor, page, tenantName, timestamp } from './contract';
+import { line, maybeWhyBody, moment, nextCursor, page, tenantName, timestamp, why } from './contract';
 import { decodeCursor, encodeCursor } from './cursor';
 import { route } from './route';
 import type { AdminRoute } from './route';
@@ -29,6 +29,7 @@ const createBody = z.strictObject({
   scopes: z.array(z.enum(ADMIN_SCOPES)).min(1).max(ADMIN_SCOPES.length),
   tenant: tenantName.optional().meta({ description: 'the only tenant that the key may name' }),
   expires_at: timestamp.optional(),
+  why: why.optional(),
 });
 
 /** Keys of the admin API itself. A key is in the answer that creates it and nowhere else. */
@@ -65,8 +66,11 @@ export function adminKeyRoutes(context: AdminContext): AdminRoute[] {
             createdBy: caller.by,
           });
           const after = toBody(stored);
-          const entry = { actor: caller.by, action: 'admin_key.create', tenant, subject: stored.keyId, after };
-          return { result: { ...after, key }, entry };
+          const named = { tenant, subject: stored.keyId, why: body.why ?? null };
+          return {
+            result: { ...after, key },
+            entry: { actor: caller.by, action: 'admin_key.create', ...named, after },
+          };
         });
       },
     }),
@@ -95,21 +99,19 @@ export function adminKeyRoutes(context: AdminContext): AdminRoute[] {
       scope: 'admin',
       reach: 'own',
       params: z.strictObject({ id: keyId }),
+      body: maybeWhyBody,
+      bodyOptional: true,
       status: 204,
       answer: z.null(),
-      handle: ({ params, caller, tenant }) =>
+      handle: ({ params, body, caller, tenant }) =>
         audited(context.pool, async (client) => {
-          const key = await revokeAdminKey(client, params.id, tenant);
-          if (key === null)
+          const revoked = await revokeAdminKey(client, params.id, tenant);
+          if (revoked === null)
             throw new HttpProblem('not_found', 'There is no such admin key. List the keys to see their ids.');
-          const entry = {
-            actor: caller.by,
-            action: 'admin_key.revoke',
-            tenant: key.tenant,
-            subject: key.keyId,
-            after: toBody(key),
-          };
-          return { result: null, entry };
+          const { before, after } = revoked;
+          const named = { tenant: after.tenant, subject: after.keyId, why: body.why ?? null };
+          const change = { before: toBody(before), after: toBody(after) };
+          return { result: null, entry: { actor: caller.by, action: 'admin_key.revoke', ...named, ...change } };
         }),
     }),
   ];

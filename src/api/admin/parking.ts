@@ -104,7 +104,13 @@ function alongside(ordered: Ordered, action: string, subject: string | null): Al
   return async (db, result) => {
     if (result.changed.length === 0) return;
     const { tenant, by: actor, why: reason } = ordered;
-    await writeAudit(db, { actor, action, tenant, subject, why: reason, after: { event_ids: result.changed } });
+    const events = result.before.map((one) => ({
+      event_id: one.eventId,
+      status: one.status,
+      error_code: one.errorCode,
+    }));
+    const change = { before: { events }, after: { event_ids: result.changed } };
+    await writeAudit(db, { actor, action, tenant, subject, why: reason, ...change });
   };
 }
 

@@ -1,7 +1,7 @@
+import { writeAudit } from '../../postgres/audit';
 import { setReplayState } from '../../postgres/replay-control';
 import { HttpProblem } from '../http/problem';
 import type { AdminContext } from './context';
-import { auditAfterwards } from './context';
 import { tenantParams, whyBody } from './contract';
 import { replayId, statusBody, toStatus } from './replay-body';
 import { route } from './route';
@@ -31,15 +31,14 @@ export function replayChangeRoutes(context: AdminContext): AdminRoute[] {
       async handle({ params, body, caller }) {
         const { tenant, replay_id: id } = params;
         const ordered = { by: caller.by, why: body.why };
-        const done = await setReplayState(context.pool, { tenant, replayId: id, state, ...ordered });
+        const entry = { actor: caller.by, action: `replay.${verb}`, tenant, subject: id, why: body.why };
+        const change = { tenant, replayId: id, state, ...ordered };
+        const done = await setReplayState(context.pool, change, (db, before, after) =>
+          writeAudit(db, { ...entry, before: toStatus(before), after: toStatus(after) }),
+        );
         if (done.kind === 'refused' && done.code === 'unknown') throw noReplay();
         if (done.kind === 'refused') throw new HttpProblem('conflict', 'The replay has ended. Plan another one.');
-        const after = toStatus(done.replay);
-        if (done.kind === 'changed') {
-          const entry = { actor: caller.by, action: `replay.${verb}`, tenant, subject: id, why: body.why, after };
-          await auditAfterwards(context, entry);
-        }
-        return after;
+        return toStatus(done.replay);
       },
     }),
   );

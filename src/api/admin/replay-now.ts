@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { publisherId } from '../../domain/publisher';
 import type { PublisherRef } from '../../domain/publisher';
+import { writeAudit } from '../../postgres/audit';
 import { locateEvents } from '../../postgres/event-find';
 import type { LocatedEvent } from '../../postgres/event-find';
 import { listEvents } from '../../postgres/event-list';
@@ -9,7 +10,7 @@ import type { Position } from '../../postgres/event-list';
 import { requestReplay } from '../../postgres/replay-control';
 import { HttpProblem } from '../http/problem';
 import type { AdminContext } from './context';
-import { auditAfterwards, existingTenant } from './context';
+import { existingTenant } from './context';
 import { tenantName, timestamp, why } from './contract';
 import { eventIds, replayId } from './replay-body';
 import { route } from './route';
@@ -120,19 +121,11 @@ async function replayAll(
   const started: { replayId: string; total: number }[] = [];
   for (const { ref, ids } of groups.values()) {
     const command = { replayId: order.id, eventIds: ids, by: order.by, why: order.why };
-    const { kind, replay } = await requestReplay(context.pool, ref, command);
+    const entry = { actor: order.by, action: 'replay.start', tenant: ref.tenant, subject: order.id, why: order.why };
+    const { replay } = await requestReplay(context.pool, ref, command, {
+      alongside: (db, { total }) => writeAudit(db, { ...entry, after: { total, event_ids: ids.slice(0, 100) } }),
+    });
     started.push({ replayId: replay.replayId, total: replay.total });
-    if (kind === 'exists') continue;
-    const after = { total: replay.total, event_ids: ids.slice(0, 100) };
-    const entry = {
-      actor: order.by,
-      action: 'replay.start',
-      tenant: ref.tenant,
-      subject: replay.replayId,
-      why: order.why,
-      after,
-    };
-    await auditAfterwards(context, entry);
   }
   return started;
 }

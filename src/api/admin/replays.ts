@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { writeAudit } from '../../postgres/audit';
 import { startReplay } from '../../postgres/replay-control';
 import { planReplay, tenantOfPlan } from '../../postgres/replay-plans';
 import { listReplays, replayStatus } from '../../postgres/replays';
 import { HttpProblem } from '../http/problem';
 import type { AdminContext } from './context';
-import { auditAfterwards, existingTenant, publisherOf } from './context';
+import { existingTenant, publisherOf } from './context';
 import { moment, nextCursor, page, tenantName, why } from './contract';
 import { decodeCursor, encodeCursor } from './cursor';
 import { planBody, replayId, replayRate, statusBody, toFilter, toStatus } from './replay-body';
@@ -89,21 +90,13 @@ function startRoute(context: AdminContext): AdminRoute {
       if (tenant === null) throw noPlan();
       const ordered = { by: caller.by, why: body.why };
       const ratePerSecond = body.rate_per_second ?? null;
-      const done = await startReplay(context.pool, {
-        tenant,
-        replayId: id,
-        planId,
-        expectedCount,
-        ratePerSecond,
-        ...ordered,
-      });
+      const start = { tenant, replayId: id, planId, expectedCount, ratePerSecond, ...ordered };
+      const entry = { actor: caller.by, action: 'replay.start', tenant, subject: id, why: body.why };
+      const done = await startReplay(context.pool, start, (db, started) =>
+        writeAudit(db, { ...entry, after: toStatus(started) }),
+      );
       if (done.kind === 'refused') throw refusedStart(done);
-      const after = toStatus(done.replay);
-      if (done.kind === 'started') {
-        const entry = { actor: caller.by, action: 'replay.start', tenant, subject: id, why: body.why, after };
-        await auditAfterwards(context, entry);
-      }
-      return after;
+      return toStatus(done.replay);
     },
   });
 }

@@ -43,7 +43,9 @@ export function tenantStatusRoutes(context: AdminContext): AdminRoute[] {
       async handle({ params, query, body, caller }) {
         const { tenant } = params;
         const force = query.force === true;
-        const entry = { actor: caller.by, action: 'tenant.delete', tenant, why: body.why };
+        const { status, settings } = await existingTenant(context, tenant);
+        const before = { status, settings };
+        const entry = { actor: caller.by, action: 'tenant.delete', tenant, why: body.why, before };
         let ended: readonly string[] = [];
         const endWorkflows = async ({ publishers, replays }: TenantWorkflows): Promise<void> => {
           ended = [...publishers.map(publisherId), ...replays.map((id) => replayWorkflowId(tenant, id))];

@@ -7,7 +7,15 @@ import { HttpProblem } from '../http/problem';
 import { SCOPES } from '../ports';
 import type { AdminContext } from './context';
 import { existingTenant } from './context';
-import { createKeyContract, createTenantContract, moment, numberParam, tenantName, tenantParams } from './contract';
+import {
+  createKeyContract,
+  createTenantContract,
+  maybeWhyBody,
+  moment,
+  numberParam,
+  tenantName,
+  tenantParams,
+} from './contract';
 import { route } from './route';
 import type { AdminRoute } from './route';
 
@@ -49,8 +57,9 @@ export function tenantRoutes(context: AdminContext): AdminRoute[] {
             );
           }
           const { key, stored } = await createKey(client, name, { scopes: SCOPES, label: null });
-          const entry = { actor: caller.by, action: 'tenant.create', tenant: name, after: { key_id: stored.keyId } };
-          return { result: { tenant: name, key, key_id: stored.keyId }, entry };
+          const entry = { actor: caller.by, action: 'tenant.create', tenant: name, why: body.why ?? null };
+          const result = { tenant: name, key, key_id: stored.keyId };
+          return { result, entry: { ...entry, after: { key_id: stored.keyId } } };
         }),
     }),
     route({
@@ -106,8 +115,8 @@ function keyRoutes(context: AdminContext): AdminRoute[] {
           const options = { scopes: body.scopes ?? SCOPES, label: body.label ?? null };
           const { key, stored } = await createKey(client, params.tenant, options);
           const after = toBody(stored);
-          const entry = { actor: caller.by, action: 'key.create', tenant: params.tenant, subject: stored.keyId, after };
-          return { result: { ...after, key }, entry };
+          const named = { tenant: params.tenant, subject: stored.keyId, why: body.why ?? null };
+          return { result: { ...after, key }, entry: { actor: caller.by, action: 'key.create', ...named, after } };
         });
       },
     }),
@@ -133,15 +142,20 @@ function keyRoutes(context: AdminContext): AdminRoute[] {
       scope: 'admin',
       reach: 'tenant',
       params: tenantParams.extend({ key_id: z.string() }),
+      body: maybeWhyBody,
+      bodyOptional: true,
       status: 204,
       answer: z.null(),
-      handle: ({ params, caller }) =>
+      handle: ({ params, body, caller }) =>
         audited(pool, async (client) => {
           const { tenant, key_id: id } = params;
-          if (!/^[0-9A-Za-z]{1,64}$/.test(id) || !(await revokeKey(client, tenant, id))) {
+          const revoked = /^[0-9A-Za-z]{1,64}$/.test(id) ? await revokeKey(client, tenant, id) : null;
+          if (revoked === null) {
             throw new HttpProblem('not_found', `Tenant ${tenant} has no such key. List its keys to see their ids.`);
           }
-          return { result: null, entry: { actor: caller.by, action: 'key.revoke', tenant, subject: id } };
+          const named = { tenant, subject: id, why: body.why ?? null };
+          const change = { before: toBody(revoked.before), after: toBody(revoked.after) };
+          return { result: null, entry: { actor: caller.by, action: 'key.revoke', ...named, ...change } };
         }),
     }),
   ];

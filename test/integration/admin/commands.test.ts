@@ -97,6 +97,28 @@ describe('orders to publishers', () => {
     });
   });
 
+  it('takes the settings of a breaker back, for good', async () => {
+    const [tenant = ''] = (await rig.tenants(9)).slice(-1);
+    const circuit = async (): Promise<unknown> => (await ask('getCircuit', { params: { tenant } })).body;
+    const defaults = { failure_threshold: 3, reset_interval: 1 };
+    await order('configureCircuit', tenant, { failure_threshold: 7, reset_interval: 1.5 });
+    for (const half of [{ failure_threshold: null }, { failure_threshold: null, reset_interval: 2 }]) {
+      expectProblem(await order('configureCircuit', tenant, half), 422, 'invalid_body');
+    }
+    expect(await circuit()).toMatchObject({ failure_threshold: 7, reset_interval: 1.5 });
+    const { body } = await order('configureCircuit', tenant, { failure_threshold: null, reset_interval: null });
+    expect(body).toMatchObject(defaults);
+    await until('the row forgets them', async () => {
+      const rows = await rig.installation.query<{ own: unknown }>(
+        `select limits -> 'breaker' as own from outbox.publishers where tenant_id = $1`,
+        [tenant],
+      );
+      return rows[0]?.own === null;
+    });
+    await client.workflow.getHandle(`publisher:${tenant}`).terminate('a test');
+    expect(await circuit()).toMatchObject(defaults);
+  });
+
   it('configures breaker and settings; what is left out stays', async () => {
     const tenant = tenants[1] ?? '';
     await order('configureCircuit', tenant, { failure_threshold: 7 });

@@ -20,6 +20,11 @@ test('breaker: show, open, configure, reset', async () => {
     ...['breaker', 'configure', tenant, '--threshold', '7', '--reset-interval', '90s', '--why', 'flaky network'],
   );
   expect(configured).toMatchObject({ failure_threshold: 7, reset_interval: 90, state: 'open' });
+  const none = ['--threshold', 'none', '--reset-interval', 'none'];
+  expect(await cli.json('breaker', 'configure', tenant, ...none, '--why', 'mended')).toMatchObject({
+    failure_threshold: 3,
+    reset_interval: 1,
+  });
   expect((await cli.run('check', '--tenant', tenant, '--max-pending', '0')).code).toBe(3);
   expect((await cli.run('breaker', 'reset', tenant, '--why', 'moved')).out).toBe(`closed the breaker of ${tenant}\n`);
   await cli.untilStatus(tenant, 'published', 1);
@@ -70,6 +75,7 @@ test('what is wrong on the command line is never sent', async () => {
     ['pause', tenant],
     ['breaker', 'open', '..', '--why', 'x'],
     ['breaker', 'configure', tenant, '--why', 'x'],
+    ['breaker', 'configure', tenant, '--threshold', 'none', '--why', 'x'],
     ['quota', 'set', tenant, '--why', 'x'],
     ['quota', 'set', tenant, '--rate', 'lots', '--why', 'x'],
     ['tenant', 'settings', tenant, '--weight', '2'],

@@ -137,8 +137,7 @@ test('an admin key with fewer rights, of one tenant', async () => {
   ];
   expect(refused.map(({ code }) => code)).toEqual([1, 1, 1]);
   expect((await cli.run('admin-key', 'ls')).out).toContain('watcher');
-  expect((await cli.run('admin-key', 'revoke', String(made['key_id']))).out).toBe(
-    `revoked ${String(made['key_id'])}\n`,
-  );
+  const revoked = await cli.run('admin-key', 'revoke', String(made['key_id']), '--why', 'x', '--yes');
+  expect(revoked.out).toBe(`revoked ${String(made['key_id'])}\n`);
   expect((await watch('events', 'ls')).code).toBe(1);
 });

@@ -13,7 +13,7 @@ const outboxctl = (args: string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome
   runOutboxctl(args, { OUTBOX_ADMIN_URL: api.adminUrl, OUTBOX_ADMIN_KEY: ADMIN_KEY, ...env });
 
 test('tenant create, ls; key create, ls, revoke; with --json and as tables', async () => {
-  const created = await outboxctl(['tenant', 'create', 'acme', '--json']);
+  const created = await outboxctl(['tenant', 'create', 'acme', '--why', 'trial', '--json']);
   expect(created).toMatchObject({ code: 0, err: '' });
   const { tenant, key, ...rest } = JSON.parse(created.out) as Record<string, string>;
   expect([tenant, rest]).toEqual(['acme', {}]);
@@ -26,14 +26,57 @@ test('tenant create, ls; key create, ls, revoke; with --json and as tables', asy
     tenants: [{ tenant: 'acme' }],
   });
 
-  const second = await outboxctl(['key', 'create', 'acme', '--label', 'ci', '--scopes', 'ingest', '--json']);
+  const second = await outboxctl([
+    'key',
+    'create',
+    'acme',
+    '--label',
+    'ci',
+    '--scopes',
+    'ingest',
+    '--json',
+    '--why',
+    'builds',
+  ]);
   const made = JSON.parse(second.out) as Record<string, string>;
   expect(made).toMatchObject({ tenant: 'acme', label: 'ci', scopes: ['ingest'] });
   const keyId = String(made['key_id']);
-  expect((await outboxctl(['key', 'revoke', 'acme', keyId])).out).toBe(`revoked ${keyId} of acme\n`);
+  const revoke = ['key', 'revoke', 'acme', keyId, '--why', 'leaked'];
+  const dry = await outboxctl(revoke);
+  expect([dry.code, dry.err]).toEqual([0, 'Nothing was changed. Add --yes to do it.\n']);
+  expect(dry.out).toMatch(new RegExp(`^${keyId} +ci .*\nwould revoke ${keyId} of acme\n$`, 'm'));
+  const still = JSON.parse((await outboxctl([...revoke, '--json'])).out) as Record<string, unknown>;
+  expect(still).toMatchObject({ dry_run: true, key: { key_id: keyId, revoked_at: null } });
+  expect((await outboxctl([...revoke, '--yes'])).out).toBe(`revoked ${keyId} of acme\n`);
   const keys = await outboxctl(['key', 'ls', 'acme', '--json']);
   expect(keys.out).not.toContain(String(made['key']));
   expect((JSON.parse(keys.out) as { keys: unknown[] }).keys).toHaveLength(2);
+  const changes = JSON.parse((await outboxctl(['changes', '--json'])).out) as { entries: Record<string, unknown>[] };
+  expect(changes.entries.map((entry) => [entry['action'], entry['why']])).toEqual([
+    ['key.revoke', 'leaked'],
+    ['key.create', 'builds'],
+    ['tenant.create', 'trial'],
+  ]);
+});
+
+test('an admin key: made and revoked with a reason, revoked only with --yes', async () => {
+  const made = await outboxctl(['admin-key', 'create', 'night', '--scopes', 'read', '--why', 'rota', '--json']);
+  const keyId = String((JSON.parse(made.out) as Record<string, unknown>)['key_id']);
+  const revoke = ['admin-key', 'revoke', keyId, '--why', 'left'];
+  const dry = await outboxctl(revoke);
+  expect([dry.code, dry.out]).toEqual([0, expect.stringContaining(`would revoke ${keyId}\n`)]);
+  const listed = async (): Promise<unknown> => JSON.parse((await outboxctl(['admin-key', 'ls', '--json'])).out);
+  expect(await listed()).toMatchObject({ keys: [{ key_id: keyId, revoked_at: null }] });
+  expect((await outboxctl(['admin-key', 'revoke', '000000000000', '--why', 'x'])).out).toBe(
+    'would revoke nothing: there is no admin key 000000000000\n',
+  );
+  expect((await outboxctl([...revoke, '--yes'])).out).toBe(`revoked ${keyId}\n`);
+  expect(await listed()).toMatchObject({ keys: [{ key_id: keyId, revoked_at: expect.any(String) as string }] });
+  const changes = JSON.parse((await outboxctl(['changes', '--json', '--limit', '2'])).out) as { entries: unknown[] };
+  expect(changes.entries).toMatchObject([
+    { action: 'admin_key.revoke', why: 'left' },
+    { action: 'admin_key.create', why: 'rota' },
+  ]);
 });
 
 test('exit codes', async () => {

@@ -45,18 +45,42 @@ test('pause, resume and cancel', async () => {
   );
   expect(await cli.json('replay', 'status', tenant, 'slow')).toMatchObject({ state: 'paused' });
   await cli.json('replay', 'resume', tenant, 'slow', '--why', 'x');
-  await cli.json('replay', 'cancel', tenant, 'slow', '--why', 'x');
+  const cancel = ['replay', 'cancel', tenant, 'slow', '--why', 'x'];
+  const dry = await cli.run(...cancel);
+  expect([dry.code, dry.out]).toEqual([
+    0,
+    expect.stringMatching(/^would cancel replay slow of \S+ \(\d+ of 30 published, \d+ would not be\)\n$/),
+  ]);
+  expect(await cli.json('replay', 'status', tenant, 'slow')).toMatchObject({ state: 'running' });
+  await cli.json(...cancel, '--yes');
+  expect((await cli.run(...cancel)).out).toBe(`would cancel nothing: replay slow of ${tenant} is cancelled\n`);
   const waited = await cli.run('replay', 'status', tenant, 'slow', '--wait');
   expect([waited.code, waited.err]).toEqual([1, expect.stringContaining('was cancelled')]);
   expect((await cli.run('replay', 'status', tenant, 'never')).code).toBe(1);
 });
 
-test('events by id at once: what is not there is named, and makes the exit code 1', async () => {
-  const all = await cli.json('replay', 'ids', String(ids[0]), String(ids[1]), '--tenant', tenant, '--why', 'x');
+test('events by id at once, only with --yes: what is not there is named, and makes the exit code 1', async () => {
+  const replays = async (): Promise<unknown[]> =>
+    (await cli.json('replay', 'ls', '--tenant', tenant))['replays'] as unknown[];
+  const before = (await replays()).length;
+  const two = ['replay', 'ids', String(ids[0]), String(ids[1]), '--why', 'x'];
+  const dry = await cli.run(...two, '--tenant', tenant);
+  expect([dry.code, dry.out]).toEqual([0, expect.stringContaining(`would publish 2 events of ${tenant} again\n`)]);
+  expect(dry.out).toMatch(new RegExp(`^${String(ids[0])} +published `, 'm'));
+  expect(await cli.json(...two)).toMatchObject({ dry_run: true, event_ids: ids.slice(0, 2) });
+  const oldest = await cli.json('replay', 'tenant', tenant, '--status', 'published', '--limit', '5', '--why', 'x');
+  expect(oldest).toMatchObject({ dry_run: true, events: [{}, {}, {}, {}, {}] });
+  expect(await replays()).toHaveLength(before);
+
+  const all = await cli.json(...two, '--tenant', tenant, '--yes');
   expect(all).toMatchObject({ replayed: 2, not_found: [] });
-  const some = await cli.run('replay', 'ids', String(ids[2]), '999999999', '--tenant', tenant);
+  const some = await cli.run(
+    ...['replay', 'ids', String(ids[2]), '999999999', '--tenant', tenant, '--why', 'x', '--yes'],
+  );
   expect(some).toMatchObject({ code: 1, err: 'not found: event 999999999\n' });
   expect(some.out).toMatch(/^replayed 1 events as /);
-  const latest = await cli.json('replay', 'tenant', tenant, '--status', 'published', '--limit', '5');
+  const latest = await cli.json(
+    ...['replay', 'tenant', tenant, '--status', 'published', '--limit', '5', '--why', 'x', '--yes'],
+  );
   expect(latest).toMatchObject({ tenant_id: tenant, replayed: 5 });
 });

@@ -40,8 +40,11 @@ it('a key is shown once, found by its id, checked by its hash, revoked', async (
   const dump = JSON.stringify((await database.pool.query('select * from outbox.api_keys')).rows);
   expect(dump).not.toContain(parts.secret);
   await touchKey(database.pool, 'acme', parts.keyId);
-  expect(await revokeKey(database.pool, 'beta', parts.keyId)).toBe(false);
-  expect(await revokeKey(database.pool, 'acme', parts.keyId)).toBe(true);
+  expect(await revokeKey(database.pool, 'beta', parts.keyId)).toBeNull();
+  expect(await revokeKey(database.pool, 'acme', parts.keyId)).toMatchObject({
+    before: { revokedAt: null },
+    after: { revokedAt: expect.any(Date) as Date },
+  });
   expect(await listKeys(database.pool, 'acme')).toMatchObject([
     { revokedAt: expect.any(Date) as Date, lastUsedAt: expect.any(Date) as Date },
   ]);

@@ -27,7 +27,18 @@ test('every command over the admin API has --url and --json', () => {
 
 test('what cannot be undone needs --yes', () => {
   const careful = all.filter(({ command }) => optionsOf(command).includes('--yes')).map(({ name }) => name);
-  expect(careful.sort()).toEqual(['halted adopt', 'halted resend', 'held release', 'parked skip', 'tenant delete']);
+  expect(careful.sort()).toEqual([
+    'admin-key revoke',
+    'halted adopt',
+    'halted resend',
+    'held release',
+    'key revoke',
+    'parked skip',
+    'replay cancel',
+    'replay ids',
+    'replay tenant',
+    'tenant delete',
+  ]);
 });
 
 test('quota set sends only what is named; none takes a limit away', () => {
