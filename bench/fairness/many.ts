@@ -7,7 +7,7 @@ import { publisherCommands } from '../../src/temporal/publisher-commands';
 import { now, poll } from '../harness/clock';
 import { ResidentMemory } from '../harness/resident';
 import { median, rounded } from '../harness/statistics';
-import { tenantNames } from '../harness/tenants';
+import { tenantNames, untilAsleep } from '../harness/tenants';
 import type { FairnessRig } from './rig';
 import { Scraped } from './scraped';
 
@@ -71,8 +71,11 @@ export async function measureMany(
     if (count !== options.many) throw new Error(`${count} events arrived, ${options.many} were sent`);
     const publishedSeconds = rounded((lastAt - began) / 1_000, 1);
     log(`published after ${publishedSeconds} s`);
+    await untilAsleep(rig.servers, tenants);
+    await rig.balanced(tenants, log, { drained: true });
     const producers = { most: scraped.most('outbox_producers'), cap: PRODUCERS_CAP };
     const waiting = await measureWaiting(rig, { pool, tenants, worker, log, seconds: options.watchSeconds });
+    await rig.balanced(tenants, log, { drained: false });
     return { tenants: options.many, publishedSeconds, workerMb: memory.peak, producers, waiting };
   } finally {
     memory.stop();
@@ -156,6 +159,7 @@ async function enqueueOneEach(rig: FairnessRig, pool: Pool, tenants: readonly st
         tenant,
         rig.topics.counted,
       ]);
+      rig.account.accepted(tenant, 1);
     }
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, storeNext));

@@ -1,7 +1,7 @@
 import { Pool } from 'pg';
 import { now, until } from '../harness/clock';
 import { percentile, rounded } from '../harness/statistics';
-import { tenantNames } from '../harness/tenants';
+import { tenantNames, untilAsleep } from '../harness/tenants';
 import type { FairnessRig } from './rig';
 
 export interface QuietOptions {
@@ -49,11 +49,16 @@ export async function measureQuiet(
       log(`drained ${options.bulk} in ${drainSeconds} s`);
       return { ...figures, drainSeconds };
     };
-    return {
+    const figures = {
       alone,
       besideOwnTopic: await beside('beside a backlog on another topic', rig.topics.unread),
       besideSharedTopic: await beside('beside a backlog on the same topic', rig.topics.timed),
     };
+    // All has arrived, but the last batches may still be settling; a backlog that took too long is not drained.
+    await untilAsleep(rig.servers, quiet);
+    await rig.balanced(quiet, log, { drained: true });
+    await rig.balanced([busy], log, { drained: false });
+    return figures;
   } finally {
     await worker.child.stop();
     await pool.end();
@@ -76,14 +81,7 @@ class Posting {
       for (const [index, tenant] of this.tenants.entries()) {
         const due = started + second * 1_000 + (index * 1_000) / this.tenants.length;
         await until(due);
-        commits.push(
-          this.pool.query('select outbox.enqueue(tenant => $1, topic => $2, type => $3, payload => $4::jsonb)', [
-            tenant,
-            this.rig.topics.timed,
-            'quiet',
-            JSON.stringify({ label, due }),
-          ]),
-        );
+        commits.push(this.enqueue(tenant, { label, due }));
       }
     }
     await Promise.all(commits);
@@ -101,5 +99,15 @@ class Posting {
     };
     this.log(`${label}: ${JSON.stringify(figures)}`);
     return figures;
+  }
+
+  private async enqueue(tenant: string, payload: { readonly label: string; readonly due: number }): Promise<void> {
+    await this.pool.query('select outbox.enqueue(tenant => $1, topic => $2, type => $3, payload => $4::jsonb)', [
+      tenant,
+      this.rig.topics.timed,
+      'quiet',
+      JSON.stringify(payload),
+    ]);
+    this.rig.account.accepted(tenant, 1);
   }
 }

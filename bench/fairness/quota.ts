@@ -50,6 +50,7 @@ export async function measureQuota(
   const seconds = (now() - started) / 1_000;
   const count = (await arrived()) - before;
   await worker.child.stop();
+  await rig.balanced([tenant], log, { drained: false });
   const perSecond = count / seconds;
   const offPercent = (perSecond / QUOTA.ratePerSecond - 1) * 100;
   return { perSecond: rounded(perSecond, 1), offPercent: rounded(offPercent, 1), kills, seconds: rounded(seconds, 1) };

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { launchWorker, runBuilt, untilReady } from '../../faults/harness/service-process';
 import type { Service, ServiceOptions } from '../../faults/harness/service-process';
 import type { ConsumerCalls } from '../consumer/consumer';
+import { Account } from '../harness/account';
 import type { Closing } from '../harness/closing';
 import { Helper } from '../harness/helper';
 import { createTopics } from '../harness/kafka';
@@ -23,6 +24,8 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 
 /** Topics, a consumer process and workers for what tenants do to each other. */
 export class FairnessRig {
+  /** What was stored by anybody, for `balanced`. */
+  readonly account = new Account();
   #workers = 0;
 
   private constructor(
@@ -72,6 +75,7 @@ export class FairnessRig {
        from quiet, unnest($1::text[]) as t, generate_series(1, $2::int) as n order by n`,
       [tenants, each, topic],
     );
+    for (const tenant of tenants) this.account.accepted(tenant, each);
   }
 
   /** One more event of each by the ordinary way. */
@@ -81,7 +85,23 @@ export class FairnessRig {
         `select outbox.enqueue(tenant => $1, topic => $2, type => 'wake', payload => '{"label":"wake","due":0}'::jsonb)`,
         [tenant, topic],
       );
+      this.account.accepted(tenant, 1);
     }
+  }
+
+  /** Throws unless nothing of these tenants was lost or doubled; see `Account.check`. */
+  async balanced(
+    tenants: readonly string[],
+    log: (line: string) => void,
+    drained: { readonly drained: boolean },
+  ): Promise<void> {
+    const { installation } = this.servers;
+    const { accepted, published } = await this.account.check(
+      (text, values) => installation.query(text, values),
+      tenants,
+      drained,
+    );
+    log(`the account balances: ${accepted} accepted, ${published} published`);
   }
 
   async pending(tenant: string): Promise<boolean> {

@@ -13,7 +13,7 @@ const PARTS = ['quiet', 'weights', 'quota', 'quota-killed', 'many'] as const;
 
 /**
  * `npm run bench:fairness -- [--only PART] [--json FILE] [--quick]`: what tenants do to each other, and whether a quota holds.
- * Figures, no verdicts: on a loaded machine they say something about the machine.
+ * Figures, no verdicts: on a loaded machine they say something about the machine. But events that were lost or doubled fail the run.
  */
 async function main(): Promise<number> {
   const command = new Command('npm run bench:fairness --')

@@ -41,6 +41,7 @@ export async function measureWeights(
     const [l, h] = [rates(light), rates(heavy)];
     log(`light ${l.join(' ')}; heavy ${h.join(' ')}`);
     for (const name of all) if (!(await rig.pending(name))) throw new Error(`${name} ran out of events: store more`);
+    await rig.balanced(all, log, { drained: false });
     const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
     return { light: l, heavy: h, ratio: rounded(sum(h) / sum(l), 2), medianRatio: rounded(median(h) / median(l), 2) };
   } finally {

@@ -82,12 +82,30 @@ export async function measureReplay(
   const seconds = (now() - began) / 1_000;
   const replay = during.stop();
   await untilAsleep(servers, [tenant]);
+  await checkCopies(pool, tenant, events);
   const waits = await liveWaits(pool, tenant);
   return {
     ...{ events, seconds, perSecond: events / seconds, mostInLane },
     memoryMb: { drain, replay },
     liveMs: { events: waits.length, p50: percentile(waits, 0.5), p99: percentile(waits, 0.99) },
   };
+}
+
+/** Throws unless the replay says that it published exactly these events, and each has one published copy with a place of its own. */
+export async function checkCopies(pool: Pool, tenant: string, events: number): Promise<void> {
+  const status = await replayStatus(pool, tenant, 'bench');
+  const { rows } = await pool.query<{ copies: number; events: number; places: number }>(
+    `select count(*)::float8 as copies, count(distinct r.event_id)::float8 as events,
+            count(distinct e.topic || '/' || r.topic_partition || '@' || r.topic_offset)::float8 as places
+     from outbox.replay_events r left join outbox.events e using (tenant_id, event_id)
+     where r.tenant_id = $1 and r.replay_id = 'bench' and r.status = 'published' and not starts_with(e.dedupe_key, 'live-')`,
+    [tenant],
+  );
+  const found = { state: status?.state, total: status?.total, published: status?.published, ...rows[0] };
+  const wanted = { state: 'done', total: events, published: events, copies: events, events, places: events };
+  if (JSON.stringify(found) !== JSON.stringify(wanted)) {
+    throw new Error(`the replay is not complete: ${JSON.stringify(found)} instead of ${JSON.stringify(wanted)}`);
+  }
 }
 
 async function published(pool: Pool, tenant: string): Promise<number> {

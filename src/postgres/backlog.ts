@@ -16,9 +16,11 @@ export interface BacklogGroup {
 
 /** Every group is counted this far. */
 const FEW = 100;
-/** Those with more, the ones with the lowest event id first, share this many further rows: a million take about 0.3 s. */
+/** The largest of those with more share this many rows: a million take about 0.3 s. */
 const BUDGET = 1_000_000;
 const LARGE_GROUPS = 50;
+/** Where more than these have more, all share so many to find out which are the largest; among equals the oldest first. */
+const RANKING = 250_000;
 
 const IS_GROUP = `e.status = 'pending' and e.tenant_id = h.tenant_id and e.destination = h.destination and e.shard = h.shard
   and e.lane = h.lane`;
@@ -43,10 +45,21 @@ export async function readBacklog(db: Db): Promise<BacklogGroup[]> {
          order by e.tenant_id, e.destination, e.shard, e.lane, e.event_id limit 1) next
      ), few as materialized (
        select h.*, ${COUNTED(String(FEW))} as pending from heads h
+     ), many as materialized (
+       select f.*, count(*) over () as groups from few f where pending >= ${FEW}
+     ), ranked as materialized (
+       select h.tenant_id, h.destination, h.shard, h.lane, h.event_id, h.groups,
+              case when h.groups <= ${LARGE_GROUPS} or ${RANKING} / h.groups <= ${FEW} then h.pending
+                else ${COUNTED(`${RANKING} / h.groups`)} end as pending
+       from many h
      ), large as materialized (
-       select h.*, count(*) over () as groups from (select * from few where pending >= ${FEW} order by event_id limit ${LARGE_GROUPS}) h
+       select * from ranked order by pending desc, event_id limit ${LARGE_GROUPS}
      ), counted as (
-       select h.tenant_id, h.destination, h.shard, h.lane, ${COUNTED(`${BUDGET} / h.groups`)} as pending from large h
+       select h.tenant_id, h.destination, h.shard, h.lane,
+              ${COUNTED(`${BUDGET} / least(h.groups, ${LARGE_GROUPS})`)} as pending from large h
+       union all
+       select tenant_id, destination, shard, lane, pending from ranked
+       where (tenant_id, destination, shard, lane) not in (select tenant_id, destination, shard, lane from large)
      )
      select f.tenant_id as tenant, f.lane::int,
             case when p.state is distinct from 'halted' and ${ALL_PAUSED} then 'paused' else p.state end as state, coalesce(c.pending, f.pending)::float8 as pending,

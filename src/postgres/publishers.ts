@@ -14,7 +14,7 @@ export interface PublisherRecord extends PublisherRow, PublisherRef {
   readonly fence: string;
   readonly revision: number;
   readonly state: PublisherRowState;
-  /** When `state` stops keeping the sweep away; null = until something else changes it. */
+  /** When `state` ends: the sweep takes over then, or for a workflow's wait a grace later; null = until something else changes it. */
   readonly stateUntil: number | null;
   /** The worker that took over last. */
   readonly drainedBy: string | null;

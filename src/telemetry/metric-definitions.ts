@@ -35,7 +35,7 @@ export const METRICS = {
     'gauge',
     'memory_outbox_pending',
     'sweeper',
-    'Pending events of a tenant. Large backlogs are counted up to a million events in all, and up to 100 each beyond 50 of them.',
+    'Pending events of a tenant. The 50 largest backlogs are counted up to a million events in all; beyond them up to 100 each, or to an equal share of 250,000 if that is more, which is also how far the largest can be told apart.',
     'tenant_id',
   ),
   pendingByState: define(

@@ -64,6 +64,8 @@ export function withDefaults(options: KafkaSinkOptions): KafkaSettings {
     ssl: undefined,
     sasl: undefined,
     ...(Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as KafkaSinkOptions),
+    // A copy, because kafkajs writes its authenticator into it, and the configuration is frozen.
+    ...(options.sasl !== undefined && { sasl: { ...options.sasl } }),
   } satisfies KafkaSettings;
   if (settings.requestTimeoutMs >= settings.transactionTimeoutMs) {
     throw new OutboxError(

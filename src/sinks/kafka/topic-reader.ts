@@ -67,12 +67,10 @@ export class TopicReader {
     visitor: TopicVisitor,
     sinceMs?: number,
   ): Promise<TopicReader> {
-    const settings: KafkaConfig = {
-      connectionTimeout: 3_000,
-      retry: { retries: 4, initialRetryTime: 100, maxRetryTime: 2_000 },
-      ...config,
-      logLevel: logLevel.NOTHING,
-    };
+    const retry = { retries: 4, initialRetryTime: 100, maxRetryTime: 2_000 };
+    // A copy: kafkajs writes its authenticator into it, and the caller's may be frozen.
+    const sasl = config.sasl && { sasl: { ...config.sasl } };
+    const settings: KafkaConfig = { connectionTimeout: 3_000, retry, ...config, ...sasl, logLevel: logLevel.NOTHING };
     const kafka = new Kafka(settings);
     const cluster = new Cluster({
       ...settings,

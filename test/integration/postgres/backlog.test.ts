@@ -117,6 +117,20 @@ it('a tenant that has nothing left stays at 0, one that is gone goes, and a proc
   expect(left).toEqual([]);
 });
 
+it('the largest backlogs are counted in full although many others are older', async () => {
+  await tenants(1, 100, 400);
+  await tenants(101, 105, 3_000);
+  await tenants(106, 106, 5_000);
+  const { collect, read } = collector();
+  await collect();
+  const shown = await read();
+  const named = (tenant: string) => shown.get(`memory_outbox_pending{tenant_id="${tenant}"}`);
+  expect(named('t106')).toBe(5_000);
+  expect(Array.from({ length: 5 }, (_, index) => named(`t${101 + index}`))).toEqual(Array(5).fill(3_000));
+  expect(named('t1')).toBe(400);
+  expect(named('other')).toBe(400 * (100 - NAMED + 6));
+});
+
 it('10,000 tenants with backlog: names the largest, sums up the rest, and stays small', async () => {
   await tenants(1, 9_990, 1);
   await tenants(9_991, 10_000, 300);

@@ -9,7 +9,7 @@ import {
   wakePublishers,
 } from '../../../src/postgres/publishers';
 import type { PublisherRowState } from '../../../src/postgres/publishers';
-import { releaseAdvisoryLock, sweep, tryAdvisoryLock } from '../../../src/postgres/sweep';
+import { WAIT_GRACE_MS, releaseAdvisoryLock, sweep, tryAdvisoryLock } from '../../../src/postgres/sweep';
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';
 import { enqueueSome, kafkaOf, someEvent } from '../../support/events';
@@ -77,18 +77,37 @@ describe('the sweep', () => {
     ['running', -1, true],
     ['running', 60_000, false],
     ['waking', 60_000, false],
-    ['throttled', -1, true],
-    ['open', -1, true],
+    ['waking', -1, true],
+    ['throttled', -1, false],
+    ['throttled', -WAIT_GRACE_MS, true],
+    ['open', -1, false],
+    ['open', -WAIT_GRACE_MS / 2, false],
+    ['open', -WAIT_GRACE_MS, true],
     ['open', null, false],
     ['paused', null, false],
-    ['paused', -1, true],
+    ['paused', -1, false],
+    ['paused', -WAIT_GRACE_MS, true],
     ['halted', null, false],
+    ['halted', -WAIT_GRACE_MS, true],
   ])('%s until %s ms from now: swept %s', async (state, until, swept) => {
     await enqueueSome(db(), 'a', 1);
     await takeOver(db(), kafkaOf('a'), 'w');
     await setPublisherState(db(), kafkaOf('a'), state, until === null ? null : Date.now() + until);
     await sleep(2);
     expect(await sweep(db(), 10)).toHaveLength(swept ? 1 : 0);
+  });
+
+  it('spends no wake on publishers whose own timer has just fired, while another waits for one', async () => {
+    for (const tenant of TENANTS) await enqueueSome(db(), tenant, 1);
+    for (const tenant of ['a', 'b']) {
+      await takeOver(db(), kafkaOf(tenant), 'w');
+      await setPublisherState(db(), kafkaOf(tenant), 'open', Date.now() - 1_000);
+    }
+    expect(await sweep(db(), 1)).toEqual([kafkaOf('c')]);
+    expect(await sweep(db(), 10)).toEqual([]);
+    // Nobody has changed what operators see: the breaker is open, and its probe was due a second ago.
+    const row = await readPublisher(db(), kafkaOf('a'));
+    expect([row?.state, (row?.stateUntil ?? 0) < Date.now()]).toEqual(['open', true]);
   });
 
   it('leaves a held publisher alone until something else is pending, and finds every other one that has only waiting events', async () => {

@@ -251,9 +251,9 @@ describe('control of publishers', () => {
     );
     await enqueue(tenant, `control-${tenant}`);
     await handleOf(tenant).terminate();
-    // The hour passes.
+    // The hour passes, and the time that the sweep leaves a workflow to act by itself.
     await rig.installation.query(
-      `update outbox.publishers set state_until = clock_timestamp(),
+      `update outbox.publishers set state_until = clock_timestamp() - interval '1 minute',
          paused = jsonb_set(paused, '{until}', to_jsonb(floor(extract(epoch from clock_timestamp()) * 1000)))
        where tenant_id = $1`,
       [tenant],
