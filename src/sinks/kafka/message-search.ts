@@ -48,7 +48,7 @@ export async function findMessages(
     aborted: () => undefined,
     answered: handOn,
   };
-  const reader = await TopicReader.open(config, search.topics, visitor, sinceMs);
+  const reader = await TopicReader.open(config, search.topics, visitor, { sinceMs });
   try {
     // Transactions of others may hold the end of a shared topic back: at most for as long as one may take.
     const undecided = await reader.readToEnd(2 * settings.transactionTimeoutMs);

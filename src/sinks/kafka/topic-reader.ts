@@ -1,10 +1,12 @@
-import { Kafka, KafkaJSError, logLevel } from 'kafkajs';
+import { Kafka, logLevel } from 'kafkajs';
 import type { KafkaConfig } from 'kafkajs';
 import Cluster from 'kafkajs/src/cluster';
 import socketFactory from 'kafkajs/src/network/socketFactory';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorMessage, OutboxError } from '../../domain/errors';
 import { splitAborted } from './aborted';
+import { ATTEMPTS, RETRY_MS, patiently, startPositions } from './reader-positions';
+import type { Position } from './reader-positions';
 
 export type AuditedRecord = Cluster.FetchedRecord;
 
@@ -25,23 +27,13 @@ export interface UndecidedPartition {
   readonly highWatermark: number;
 }
 
-interface Position {
-  readonly topic: string;
+/** Most bytes of one answer, and of one partition in it: bounds memory while a large log is read. */
+export interface AnswerBytes {
+  readonly whole: number;
   readonly partition: number;
-  next: number;
-  /** Read until here; null until the first answer told the high watermark. */
-  end: number | null;
-  lastStable: number;
-  emptyAnswers: number;
 }
 
-/** Most bytes of one answer, and of one partition in it: bounds memory while a large log is read. */
-const ANSWER_BYTES = 16 * 1024 * 1024;
-const PARTITION_BYTES = 4 * 1024 * 1024;
-
-/** How often and how far apart brokers are asked again: 5 s, longer than a leader needs to move. */
-const ATTEMPTS = 20;
-const RETRY_MS = 250;
+const ANSWER_BYTES: AnswerBytes = { whole: 16 * 1024 * 1024, partition: 4 * 1024 * 1024 };
 
 /**
  * Reads topics from their start (or from the first record that is not older than `sinceMs`) to their end by plain Fetch requests: no consumer group, nothing committed, and the end is
@@ -56,6 +48,7 @@ export class TopicReader {
     private readonly cluster: Cluster,
     private readonly visitor: TopicVisitor,
     positions: readonly Position[],
+    private readonly bytes: AnswerBytes,
   ) {
     this.#positions = [...positions];
   }
@@ -65,7 +58,7 @@ export class TopicReader {
     config: KafkaConfig,
     topics: readonly string[],
     visitor: TopicVisitor,
-    sinceMs?: number,
+    { sinceMs, bytes = ANSWER_BYTES }: { readonly sinceMs?: number; readonly bytes?: AnswerBytes } = {},
   ): Promise<TopicReader> {
     const retry = { retries: 4, initialRetryTime: 100, maxRetryTime: 2_000 };
     // A copy: kafkajs writes its authenticator into it, and the caller's may be frozen.
@@ -87,7 +80,7 @@ export class TopicReader {
       await cluster.connect();
       if (positions.length > 0)
         await cluster.addMultipleTargetTopics([...new Set(positions.map(({ topic }) => topic))]);
-      return new TopicReader(cluster, visitor, positions);
+      return new TopicReader(cluster, visitor, positions, bytes);
     } catch (error) {
       await cluster.disconnect();
       throw unreachable(error);
@@ -151,13 +144,13 @@ export class TopicReader {
     const broker = await this.cluster.findBroker({ nodeId });
     const request = group.map(({ topic, partition, next }) => ({
       topic,
-      partitions: [{ partition, fetchOffset: String(next), maxBytes: PARTITION_BYTES }],
+      partitions: [{ partition, fetchOffset: String(next), maxBytes: this.bytes.partition }],
     }));
     const answer = await broker.fetch({
       isolationLevel: 1,
       maxWaitTime,
       minBytes: 1,
-      maxBytes: ANSWER_BYTES,
+      maxBytes: this.bytes.whole,
       topics: request,
     });
     const fetched = answer.responses.flatMap(({ topicName, partitions }) =>
@@ -186,55 +179,6 @@ export class TopicReader {
     if (after > position.next || position.next >= position.lastStable) position.emptyAnswers = 0;
     else if (!isFull) position.emptyAnswers += 1;
     position.next = position.emptyAnswers >= 3 ? position.next + 1 : Math.max(position.next, after);
-  }
-}
-
-/**
- * kafkajs gives up at the first answer of a broker that does not lead a partition: one that leads a topic made a moment ago, or
- * that a rolling restart has just moved, says so for a while. Nothing was read yet, so asking again is safe.
- */
-async function patiently<T>(ask: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await ask();
-    } catch (error) {
-      const again = error instanceof KafkaJSError && error.retriable;
-      if (!again || attempt === ATTEMPTS) throw error;
-      await delay(RETRY_MS);
-    }
-  }
-}
-
-async function startPositions(
-  kafka: Kafka,
-  topics: readonly string[],
-  sinceMs: number | undefined,
-): Promise<Position[]> {
-  const admin = kafka.admin();
-  try {
-    await admin.connect();
-    const existing = new Set(await admin.listTopics());
-    const offsets = await Promise.all(
-      topics
-        .filter((topic) => existing.has(topic))
-        .map(async (topic) => {
-          if (sinceMs !== undefined) {
-            const found = await admin.fetchTopicOffsetsByTimestamp(topic, sinceMs);
-            return found.map(({ partition, offset }) => ({ topic, partition, from: offset }));
-          }
-          return (await admin.fetchTopicOffsets(topic)).map(({ partition, low }) => ({ topic, partition, from: low }));
-        }),
-    );
-    return offsets.flat().map(({ topic, partition, from }) => ({
-      topic,
-      partition,
-      next: Number(from),
-      end: null,
-      lastStable: 0,
-      emptyAnswers: 0,
-    }));
-  } finally {
-    await admin.disconnect();
   }
 }
 
