@@ -15,12 +15,14 @@ test('steps over nothing in partitions for which the answers had no room', async
   const admin = kafka.admin();
   await admin.connect();
   await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: true });
-  await admin.disconnect();
   const producer = kafka.producer();
   await producer.connect();
   const everywhere = Array.from({ length: PARTITIONS }, (_, partition) => ({ partition, value: 'x'.repeat(1_000) }));
   for (let sent = 0; sent < MESSAGES; sent += 1) await producer.send({ topic, messages: everywhere });
   await producer.disconnect();
+  // A new topic's leaders are not all there at once, and a repeated send repeats what had arrived elsewhere.
+  const written = (await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => [partition, Number(high)]);
+  await admin.disconnect();
 
   const seen = new Map<number, number>();
   const visitor = {
@@ -33,5 +35,5 @@ test('steps over nothing in partitions for which the answers had no room', async
   } finally {
     await reader.close();
   }
-  expect([...seen.values()]).toEqual(Array.from({ length: PARTITIONS }, () => MESSAGES));
+  expect(new Map([...seen].sort())).toEqual(new Map(written.sort() as [number, number][]));
 });
