@@ -1,4 +1,4 @@
-import { contradicted, names } from './endings';
+import { contradicted, doubt, names } from './endings';
 import { recordAnew, withoutHeld } from './postgres';
 import type { Turn } from './scope';
 import type { Item } from './batch';
@@ -11,6 +11,10 @@ export function resends(turn: Turn): void {
   if (stored === null || me.clean === null) return;
   if (!me.refused) turn.goto(`sends batch ${stored.seq} again exactly`, { step: 'send', batch: stored });
   if (!me.refused && !turn.can('shrinks')) return;
+  if (me.halfLoaded && turn.rules.confirmLedger) {
+    turn.become('finds that the ledger says more than it was read as, and does not record anew', doubt(turn));
+    return;
+  }
   const [first] = stored.items;
   const half = stored.items.slice(0, Math.ceil(stored.items.length / 2));
   const ways: { kept: readonly Item[]; parked: readonly Item[] }[] = [];

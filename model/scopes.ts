@@ -44,9 +44,9 @@ export const SCOPES = {
   /** Brokers come back, and answer before they have loaded everything. */
   restarts: {
     events: [FIRST, SECOND],
-    batch: 1,
-    small: { runs: 2, faults: 1, halfLoads: 1 },
-    deep: { runs: 3, faults: 2, halfLoads: 2 },
+    batch: 2,
+    small: { runs: 2, faults: 1, shrinks: 1, halfLoads: 1 },
+    deep: { runs: 3, faults: 2, shrinks: 1, halfLoads: 2 },
   },
   /** Days pass, ledgers expire, drains thaw after days. */
   time: {

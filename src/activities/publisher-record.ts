@@ -4,6 +4,7 @@ import type { ErrorCode } from '../domain/errors';
 import type { BreakerState } from '../domain/breaker';
 import type { PublisherRef } from '../domain/publisher';
 import type { PublisherSave, PublisherSettings, SavedPublisher } from '../domain/publisher-settings';
+import { isBadData } from '../postgres/errors';
 import { loadSaved, savePublisherState } from '../postgres/publisher-save';
 
 /** What counts; a local activity that is repeated counts twice, which metrics can bear. */
@@ -33,7 +34,7 @@ export function publisherRecordActivities(
         await savePublisherState(pool, ref, save);
       } catch (error) {
         // Tried again for ever, it would keep the publisher from ever draining again. The next change is written as usual.
-        if (!isOutboxError(error) || error.retryable) throw error;
+        if (!isOutboxError(error) || !isBadData(error)) throw error;
         observer.refused(ref, error.code, errorMessage(error));
       }
       for (const to of save.breakerTo ?? []) observer.breakerWent(ref, to);

@@ -4,7 +4,7 @@ import { errorMessage, isOutboxError } from '../domain/errors';
 import type { PublisherRef } from '../domain/publisher';
 import type { PublisherActivities } from '../domain/publisher-settings';
 import type { ReplayActivities } from '../domain/replay-workflow';
-import { isCancelled } from '../postgres/errors';
+import { isBadData, isCancelled } from '../postgres/errors';
 import { requestReplay, setReplayState } from '../postgres/replay-control';
 import { feedReplay } from '../postgres/replay-feed';
 
@@ -45,7 +45,8 @@ export function replayActivities(
       } catch (error) {
         if (!isOutboxError(error)) throw error;
         if (isCancelled(error) && attempt < MOST_COUNTS) return { kind: 'slow' };
-        if (error.retryable && !isCancelled(error)) throw error;
+        const mayPass = error.retryable || (error.code === 'POSTGRES_REFUSED' && !isBadData(error));
+        if (mayPass && !isCancelled(error)) throw error;
         const why = isCancelled(error) ? tooSlow(countMs) : errorMessage(error);
         observer.refused(ref, command.replayId, error.code, why);
         return { kind: 'refused', why };

@@ -180,7 +180,7 @@ export function upgraded(state: PublisherState, now: number): PublisherState {
 }
 
 /** Settles what is in doubt and sends nothing. */
-const LOOK_ONLY: Decision = { kind: 'drain', events: 0, bytes: null, probe: false };
+const LOOK_ONLY: Extract<Decision, { kind: 'drain' }> = { kind: 'drain', events: 0, bytes: null, probe: false };
 
 /** Lets time do its work: refills the quota, ends a pause whose time is over. */
 export function advance(state: PublisherState, now: number): PublisherState {
@@ -225,7 +225,7 @@ export function decide(
   const { events, bytes } = grantable(state.quota, state.config.quota, wanted);
   if (events === 0) {
     // A rate of 0 never grants anything: readers of a shared topic would wait for the batch in doubt until it is raised.
-    if (state.drain.doubt && looksThrottled()) return LOOK_ONLY;
+    if (state.drain.doubt && looksThrottled()) return { ...LOOK_ONLY, probe: breaker.allow === 'probe' };
     const wait = waitForTokens(state.quota, state.config.quota, wanted);
     return { kind: 'wait', why: 'throttled', until: wait === null ? null : now + wait, quota: true };
   }

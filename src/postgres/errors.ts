@@ -39,6 +39,14 @@ export function classify(error: unknown): OutboxError {
   );
 }
 
+/**
+ * True if Postgres can never store these values: classes 22 (data) and 23 (constraints). Other refusals, as of a server that is read-only
+ * during a fail-over, of missing rights or of a schema that is being migrated, end when somebody has mended their cause.
+ */
+export function isBadData(error: unknown): boolean {
+  return isOutboxError(error) && /^2[23]/.test(String(error.details['sqlstate']));
+}
+
 /** True if the statement was cancelled, by its time-out or by an administrator: SQLSTATE 57014. */
 export function isCancelled(error: unknown): boolean {
   return isOutboxError(error) && error.details['sqlstate'] === '57014';

@@ -62,13 +62,18 @@ export type BlockedTopicCode = 'KAFKA_TOPIC_MISSING' | 'KAFKA_TOPIC_FORBIDDEN' |
 
 /**
  * One exclusive hold on a publisher's transactional id. Never shared by two attempts. After any rejection of `takeOver`,
- * `publish` or `readLedger` the only legal call is `discard` (one doubt = one new epoch); every rejection is an OutboxError.
+ * `publish` or `readLedger`, and after `confirmLedger`, the only legal call is `discard` (one doubt = one new epoch); every rejection is an OutboxError.
  */
 export interface SinkSession {
   /** Fences every older session of this publisher (in Kafka: transactional InitProducerId). After it, older outcomes are final. */
   takeOver(): Promise<void>;
   /** The last committed batch, read so that no pending commit can change it afterwards; null = no ledger is there. */
   readLedger(): Promise<LedgerEntry | null>;
+  /**
+   * Looks at the ledger again, beside a transaction that is never committed: rejects with `LEDGER_STALE` if it is not what `readLedger`
+   * said. Afterwards the only legal call is `discard`, and the transaction is open until the next take-over.
+   */
+  confirmLedger(believed: LedgerEntry | null, options: { readonly deadlineMs: number }): Promise<void>;
   /** Looks at events without sending: limits of size per topic, existence and allowance of topics. Never condemns on an outage. */
   preflight(events: readonly OutboxEvent[], plainKey?: PlainKey): Promise<Preflight>;
   /**

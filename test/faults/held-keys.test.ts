@@ -117,7 +117,7 @@ describe('operator actions under running drains', () => {
           const ids = events.map(({ id }) => id ?? '');
           await workerDiesAt(rig, 'after_kafka_commit', 1);
           const refused = ids.map((eventId) => ({ eventId, code: 'in_flight' }));
-          expect(await skipEvents(pool, tenant, ids, 'test')).toEqual({ changed: [], refused, wake: [] });
+          expect(await skipEvents(pool, tenant, ids, 'test')).toEqual({ changed: [], before: [], refused, wake: [] });
           expect(await retryEvents(pool, tenant, ids)).toMatchObject({ changed: [], refused });
           await rig.worker();
           const report = await rig.settleAndAudit(events, { fired: ['after_kafka_commit'], minEvents: events.length });

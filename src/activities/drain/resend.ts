@@ -8,6 +8,7 @@ import type { RecordedBatch } from '../../postgres/batches';
 import { recordAnew } from '../../postgres/parking';
 import { batchMembers, copyIdsOf } from '../../postgres/replay-claims';
 import type { OutgoingBatch } from '../../sinks/sink';
+import { confirmBelieved } from './confirm';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
 import type { DrainProgress } from './progress';
@@ -59,6 +60,7 @@ export async function prepareResend(
     return { batchId: stored.batchId, seq: stored.seq, events };
   }
 
+  await confirmBelieved(deps, hold, clean.fence);
   const batchId = randomUUID();
   await failpoint('before_record_anew');
   await recordAnew(deps.pool, {

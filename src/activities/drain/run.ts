@@ -98,7 +98,7 @@ async function settleAndPublish(
           progress.batches += 1;
         }
       }
-      const end = await loop.run();
+      const end = cutOff(await loop.run(), progress) ?? 'failed';
       return { end, failure: end === 'failed' ? blockedFailure(progress) : null };
     } catch (error) {
       await loop.quiesce();
@@ -148,6 +148,14 @@ async function stillClean(deps: DrainDeps, hold: Hold): Promise<TakeOver | null>
   const same =
     row !== null && row.fence === clean.fence && row.recorded === clean.recorded && row.settled === clean.settled;
   return same ? { kind: 'clean', fence: clean.fence, published: 0 } : null;
+}
+
+/**
+ * Null for a grant that was used up by events which were cut off again, because their topics refused them: it has reached nothing.
+ * As `granted`, the probe of a breaker would close it until the next drain.
+ */
+function cutOff(end: DrainEnd, { blocked, published, parked }: DrainProgress): DrainEnd | null {
+  return end === 'granted' && blocked.size > 0 && published === 0 && parked === 0 ? null : end;
 }
 
 function blockedFailure(progress: DrainProgress): DrainFailure | null {

@@ -55,9 +55,10 @@ function requireScope(route: AdminRoute): RequestHandler {
 function handle(route: AdminRoute): RequestHandler {
   return async (request: Request, response: Response) => {
     const caller = adminCallerOf(response);
+    // First: a key in the URL must be told of, whatever else is wrong with it.
+    const query = parseQuery(route.query, request);
     const params = parseParams(route.params, request);
     requireTenant(caller, named(params, 'tenant'));
-    const query = parseQuery(route.query, request);
     const body = parseBody(route.body, route.bodyOptional === true, request);
     const tenant =
       named(params, 'tenant') ?? named(query, 'tenant') ?? named(body, 'tenant_id') ?? named(body, 'tenant');

@@ -74,7 +74,7 @@ export async function publishBatch(
     throw error;
   }
   await failpoint('after_ledger_write');
-  if (steps.believedSeq !== null) await confirmLedger(client, steps.believedSeq, deadline);
+  if (steps.believedSeq !== null) await confirmLedger(client, steps.believedSeq);
   steps.enter('sending');
   await steps.beforeCommit?.();
   await failpoint('before_commit');
@@ -89,8 +89,8 @@ export async function publishBatch(
  * loaded so far: seen once as "no ledger" in a soak of mixed faults, Kafka 4.1.2. Had it shown the batch before, a committed one would have been
  * sent again. It cannot have taken the ledger write of this transaction, though: that needs the partition.
  */
-async function confirmLedger(client: TransactionClient, believedSeq: number, deadline: Deadline): Promise<void> {
-  const seq = Number((await client.ledgerBesideTransaction(deadline)).offset);
+export async function confirmLedger(client: TransactionClient, believedSeq: number): Promise<void> {
+  const seq = Number((await client.ledgerBesideTransaction()).offset);
   if (seq === believedSeq) return;
   throw new OutboxError(
     'LEDGER_STALE',

@@ -13,7 +13,7 @@ import type { TransactionOutcome } from './options';
 import { withPlainKey } from './partitioner';
 import { planPartitions } from './places';
 import { preflightOf } from './preflight';
-import { publishBatch } from './publish';
+import { confirmLedger, publishBatch } from './publish';
 import type { Shared } from './shared';
 import { TransactionClient } from './transaction';
 
@@ -61,6 +61,15 @@ export class KafkaSession implements SinkSession {
       const seq = Number(offset);
       return seq < 0 ? null : { seq, batchId: batchIdOf(metadata), metadata };
     });
+  }
+
+  async confirmLedger(believed: LedgerEntry | null, options: { readonly deadlineMs: number }): Promise<void> {
+    await this.#step('ready', 'confirming the ledger', options.deadlineMs, async (deadline) => {
+      await this.#client.addLedger(deadline);
+      await this.#client.writeLedger(deadline, believed?.seq ?? 0, '');
+      await confirmLedger(this.#client, believed?.seq ?? -1);
+    });
+    this.#state = 'doubt';
   }
 
   async preflight(events: readonly OutboxEvent[], plainKey?: PlainKey): Promise<Preflight> {

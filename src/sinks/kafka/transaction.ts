@@ -1,6 +1,6 @@
 import { AnswerError, CODE, isAnswer } from './answer-error';
 import type { ByteWriter } from './byte-writer';
-import type { Broker, Connections } from './connections';
+import type { Broker, Connections, OwnRequest } from './connections';
 import type { Deadline } from './deadline';
 import { MalformedAnswerError } from './failures';
 import type { KafkaSettings } from './options';
@@ -77,15 +77,26 @@ export class TransactionClient {
 
   /** The ledger's offset and metadata, stable: no transaction that was decided before this call can still change them. */
   committedLedger(deadline: Deadline): Promise<CommittedOffset> {
-    return this.#readLedger(deadline, true);
+    const request = this.#ledgerRequest(true);
+    return deadline.retry(
+      async () => {
+        this.#groupCoordinator ??= await this.connections.coordinator('group', this.ids.ledgerGroup);
+        return this.connections.send(this.#groupCoordinator, request);
+      },
+      (error) => {
+        this.#groupCoordinator = null;
+        return isAnswer(error, ...COORDINATOR_BUSY, CODE.UNSTABLE_OFFSET_COMMIT);
+      },
+    );
   }
 
   /**
-   * The ledger beside the open transaction, whose ledger write was acknowledged: asked of the coordinator that took that write, so
-   * of one that has loaded all that was committed before.
+   * The ledger beside the open transaction: asked of the coordinator that acknowledged its ledger write, so of one that has loaded all
+   * that was committed before. Never of another one, which may not have.
    */
-  ledgerBesideTransaction(deadline: Deadline): Promise<CommittedOffset> {
-    return this.#readLedger(deadline, false);
+  async ledgerBesideTransaction(): Promise<CommittedOffset> {
+    if (this.#groupCoordinator === null) throw new MalformedAnswerError("the ledger's coordinator was lost");
+    return this.connections.send(this.#groupCoordinator, this.#ledgerRequest(false));
   }
 
   /** Adds the partitions to a new transaction, which opens it. */
@@ -194,18 +205,8 @@ export class TransactionClient {
     if (errorCode !== 0) throw new AnswerError(errorCode, 'EndTxn');
   }
 
-  async #readLedger(deadline: Deadline, stable: boolean): Promise<CommittedOffset> {
-    const request = offsetFetch(this.ids.ledgerGroup, this.settings.ledgerTopic, LEDGER_PARTITION, { stable });
-    return deadline.retry(
-      async () => {
-        this.#groupCoordinator ??= await this.connections.coordinator('group', this.ids.ledgerGroup);
-        return this.connections.send(this.#groupCoordinator, request);
-      },
-      (error) => {
-        this.#groupCoordinator = null;
-        return isAnswer(error, ...COORDINATOR_BUSY, CODE.UNSTABLE_OFFSET_COMMIT);
-      },
-    );
+  #ledgerRequest(stable: boolean): OwnRequest<CommittedOffset> {
+    return offsetFetch(this.ids.ledgerGroup, this.settings.ledgerTopic, LEDGER_PARTITION, { stable });
   }
 
   async #atTransactionCoordinator<T>(deadline: Deadline, step: (broker: Broker) => Promise<T>): Promise<T> {

@@ -53,6 +53,10 @@ describe('operator actions', () => {
     const unknown = '999999999999';
     expect(await skipEvents(db(), tenant, [a, b, c, d, e, unknown, 'x'], 'why')).toEqual({
       changed: [d, e],
+      before: [
+        { eventId: d, status: 'failed', errorCode: 'EVENT_TOO_LARGE' },
+        { eventId: e, status: 'pending', errorCode: null },
+      ],
       refused: refusals(
         [a, 'already_published'],
         [b, 'in_flight'],
@@ -64,6 +68,7 @@ describe('operator actions', () => {
     });
     expect(await retryEvents(db(), tenant, [a, b, d])).toEqual({
       changed: [],
+      before: [],
       refused: refusals([a, 'not_failed'], [b, 'in_flight'], [d, 'not_failed']),
       wake: [],
     });

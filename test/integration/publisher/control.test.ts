@@ -143,7 +143,8 @@ describe('control of publishers', () => {
       () => rowOf(tenant),
       (row) => row?.published === 1,
     );
-    const quota = { ratePerSecond: 50, burst: 60, bytesPerSecond: 4_000, byteBurst: 5_000 };
+    // Slow enough that also drains on a busy machine, each a second or two, run out of bytes and wait.
+    const quota = { ratePerSecond: 50, burst: 60, bytesPerSecond: 1_000, byteBurst: 5_000 };
     const breaker = { failureThreshold: 5, resetInterval: 2 };
     await handleOf(tenant).executeUpdate('configure', { args: [{ by: 'test', quota, breaker, weight: 3 }] });
     const limits = { quota, breaker: { threshold: 5, resetMs: 2_000 }, weight: 3 };

@@ -36,6 +36,15 @@ describe('a publisher’s row', () => {
     expect(said).toHaveLength(2);
   });
 
+  it('is tried again while the server is read-only, as in a fail-over', async () => {
+    const url = new URL(database.url);
+    url.searchParams.set('options', '-c default_transaction_read_only=on');
+    const standby = createPool(url.href, { max: 1 });
+    await expect(activities(standby).savePublisher(REF, SAVE)).rejects.toMatchObject({ code: 'POSTGRES_REFUSED' });
+    expect(said).toEqual([]);
+    await standby.end();
+  });
+
   it('is tried again while Postgres is away', async () => {
     const away = createPool('postgres://nobody@127.0.0.1:1/nothing', { max: 1, connectTimeoutMs: 2_000 });
     await expect(activities(away).savePublisher(REF, SAVE)).rejects.toMatchObject({ code: 'POSTGRES_UNAVAILABLE' });

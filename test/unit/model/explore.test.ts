@@ -11,7 +11,7 @@ const STATES = {
   races: 43_370,
   shrinks: 14_837,
   operators: 13_767,
-  restarts: 13_239,
+  restarts: 22_952,
   time: 24_686,
   failover: 45_201,
   forgotten: 35_159,
