@@ -28,7 +28,9 @@ export interface PeerFigures {
   readonly drain: DrainFigures;
   /** Events per second by payload bytes, of the other sizes. */
   readonly otherPayloads: Readonly<Record<string, number>>;
+  /** At the steady load, and of single events. */
   readonly latency: LatencyFigures;
+  readonly lone: LatencyFigures;
   /** MiB, largest resident size up to the end of the drains of 300 bytes; null where the system does not tell. */
   readonly peakMb: number | null;
   readonly kill: KillFigures;
@@ -63,7 +65,7 @@ async function measureAll(rig: Rig): Promise<PeerFigures> {
   const load = { payloadBytes: PAYLOAD_BYTES, rounds: sizes.drainRounds, name: 'drain' };
   const drain = await measureDrain(rig, { ...load, events: sizes.drainEvents });
   const peakMb = peakMemoryMb(peer.pids());
-  const latency = await measureLatency(rig);
+  const { lone, steady: latency } = await measureLatency(rig);
   if (latency.outstanding > 0) {
     await peer.clear();
     await peer.start();
@@ -74,5 +76,5 @@ async function measureAll(rig: Rig): Promise<PeerFigures> {
     otherPayloads[size.bytes] = (await measureDrain(rig, other)).rate;
   }
   const kill = await measureKill(rig, drain.rate);
-  return { about: peer.about, drain, otherPayloads, latency, peakMb, kill };
+  return { about: peer.about, drain, otherPayloads, latency, lone, peakMb, kill };
 }

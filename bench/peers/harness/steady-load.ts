@@ -7,6 +7,8 @@ import { PAYLOAD_BYTES } from '../../load/events';
 export interface SteadyLoad {
   readonly topic: string;
   readonly tenant: string;
+  /** Number of the first event: the consumer tells events apart by their numbers. */
+  readonly from: number;
   readonly count: number;
   readonly perSecond: number;
   readonly seed: number;
@@ -27,8 +29,9 @@ const CONNECTIONS = 16;
 export async function onSchedule(load: SteadyLoad, take: (event: SteadyEvent) => void): Promise<void> {
   const random = new Random(load.seed);
   const start = now() + 50;
-  for (let order = 0; order < load.count; order += 1) {
-    const due = start + (order * 1_000) / load.perSecond;
+  for (let nth = 0; nth < load.count; nth += 1) {
+    const order = load.from + nth;
+    const due = start + (nth * 1_000) / load.perSecond;
     const head = `{"order":${order},"due":${due},"text":"`;
     const payload = `${head}${'x'.repeat(PAYLOAD_BYTES - head.length - 2)}"}`;
     await until(due);

@@ -31,6 +31,14 @@ const PLOTS: readonly Plot[] = [
     logarithmic: true,
   },
   {
+    file: 'peers-lone.svg',
+    title: 'Commit to consumer of single events, p50, ms',
+    note: 'less is better',
+    value: (peer) => peer.loneP50,
+    digits: 1,
+    logarithmic: true,
+  },
+  {
     file: 'peers-p99.svg',
     title: 'Commit to consumer at 200 events/s, p99, ms',
     note: 'less is better',
@@ -112,7 +120,8 @@ ${PLOTS.map(({ title, file }) => `![${title}](plots/${file})`).join('\n\n')}
 - **Drain**: a backlog of ${formatted(run.drainEvents, 0)} events, seen by the idle peer all at once. Events after the consumer's first answer ÷ time from
   the first to the last arrival, so start-up is excluded; the median of up to three. At most ${run.capSeconds} s: what has not come by then is left out.
 - **Latency**: an open loop of ${run.steadyPerSecond} commits/s for ${run.steadySeconds} s. From the moment at which the commit was due (waiting counts) to the
-  consumer. An event that had not come when the measurement ended counts with the time it had waited by then.
+  consumer. Before it ${run.lonePerSecond} single commits/s for 11 s: each alone, while the peer still waits for it. The database is vacuumed before
+  both, as autovacuum would do within a minute of the drains. An event that had not come when the measurement ended counts with the time it had waited by then.
 - **CPU**: user and system time of the peer's processes and their children (/proc/PID/stat) from the first arrival until a second after the
   last, per 100,000 events that arrived in between. The servers' share is listed below.
 - **Memory**: largest resident size (VmHWM) from the start of the processes to the end of the drains.

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { rounded } from '../../harness/statistics';
-import { STEADY_PER_SECOND } from '../measure/latency';
+import { LONE_PER_SECOND, STEADY_PER_SECOND } from '../measure/latency';
 import type { PeersOptions } from '../options';
 import type { PeerName } from '../peer';
 import type { PeerFigures } from '../suite';
@@ -12,6 +12,8 @@ export interface PeerResult {
   readonly p50: number;
   readonly p95: number;
   readonly p99: number;
+  /** Of single events. */
+  readonly loneP50: number;
   readonly cpuSecondsPer100k: number;
   readonly peakMb: number | null;
   readonly duplicatesAfterKill: number;
@@ -20,7 +22,7 @@ export interface PeerResult {
   readonly about: string;
   /** Events per second by payload bytes. */
   readonly otherPayloads: Readonly<Record<string, number>>;
-  readonly details: Pick<PeerFigures, 'drain' | 'latency' | 'kill'>;
+  readonly details: Pick<PeerFigures, 'drain' | 'latency' | 'lone' | 'kill'>;
 }
 
 export interface PeersResults {
@@ -45,25 +47,27 @@ export interface PeersResults {
     readonly partitions: number;
     readonly drainEvents: number;
     readonly steadyPerSecond: number;
+    readonly lonePerSecond: number;
     readonly steadySeconds: number;
     readonly capSeconds: number;
   };
 }
 
 export function peerResult(figures: PeerFigures): PeerResult {
-  const { drain, latency, kill, about, otherPayloads, peakMb } = figures;
+  const { drain, latency, lone, kill, about, otherPayloads, peakMb } = figures;
   return {
     drainRate: drain.rate,
     p50: latency.p50,
     p95: latency.p95,
     p99: latency.p99,
+    loneP50: lone.p50,
     cpuSecondsPer100k: drain.cpuSecondsPer100k,
     peakMb,
     duplicatesAfterKill: kill.duplicates,
     headers: latency.headers.length,
     about,
     otherPayloads,
-    details: { drain, latency, kill },
+    details: { drain, latency, lone, kill },
   };
 }
 
@@ -94,6 +98,7 @@ export function circumstances(
       partitions: around.partitions,
       drainEvents: options.sizes.drainEvents,
       steadyPerSecond: STEADY_PER_SECOND,
+      lonePerSecond: LONE_PER_SECOND,
       steadySeconds: options.seconds,
       capSeconds: options.sizes.capSeconds,
     },

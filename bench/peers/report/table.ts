@@ -12,9 +12,10 @@ export interface Column {
 
 export const COLUMNS: readonly Column[] = [
   { head: 'drain, events/s', value: (peer) => peer.drainRate, digits: 0 },
-  { head: 'p50 ms', value: (peer) => peer.p50, digits: 1 },
+  { head: 'p50 ms at 200/s', value: (peer) => peer.p50, digits: 1 },
   { head: 'p95 ms', value: (peer) => peer.p95, digits: 1 },
   { head: 'p99 ms', value: (peer) => peer.p99, digits: 1 },
+  { head: 'p50 ms, single events', value: (peer) => peer.loneP50, digits: 1 },
   { head: 'CPU s / 100k', value: (peer) => peer.cpuSecondsPer100k, digits: 2 },
   { head: 'peak MiB', value: (peer) => peer.peakMb, digits: 0 },
   { head: 'duplicates after kill -9', value: (peer) => peer.duplicatesAfterKill, digits: 0 },
