@@ -1,0 +1,42 @@
+import { OutboxError } from '../../domain/errors';
+import { failpoint } from '../../failpoints/failpoint';
+import { pendingExists } from '../../postgres/claims';
+import { fallAsleep } from '../../postgres/publishers';
+import type { DrainDeps } from './context';
+import type { Hold } from './hold';
+import type { DrainProgress } from './progress';
+
+/**
+ * The backlog is empty: linger, then go to sleep. The row says `sleeping` before the last look, so that an event
+ * committed in between either is seen by that look or finds a sleeping row and wakes. The same for an operator who releases
+ * a key: either the row's revision is no longer that of the last selection, or the operator finds a sleeping row.
+ * Resolves false when the drain may end.
+ */
+export async function waitForMore(
+  deps: DrainDeps,
+  hold: Hold,
+  progress: DrainProgress,
+  revision: number,
+): Promise<boolean> {
+  const { lingerMs, stop } = progress;
+  if (await progress.yieldTurn(() => deps.linger.wait(hold.ref, lingerMs, stop))) return true;
+  if (progress.stop.aborted) return true;
+  if (hold.clean === null) return true;
+  await failpoint('before_sleep');
+  const asleep = await goToSleep(deps, hold, hold.clean.fence);
+  await failpoint('after_sleep');
+  return asleep.revision !== revision || (await pendingExists(deps.pool, [hold.ref])).length > 0;
+}
+
+/** Writes that the drain sleeps, under its fence: `as` it, or as what waits says. Rejects with FENCED. */
+export async function goToSleep(
+  deps: DrainDeps,
+  hold: Hold,
+  fence: string,
+  as?: 'sleeping',
+): Promise<{ readonly revision: number }> {
+  const asleep = await fallAsleep(deps.pool, hold.ref, fence, as);
+  if (asleep === null) throw new OutboxError('FENCED', 'a newer drain took this publisher over; this one stops');
+  if (as === undefined) hold.blocked = new Map();
+  return asleep;
+}
