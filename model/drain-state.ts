@@ -31,6 +31,8 @@ export interface Drain {
   readonly ledger: LedgerRow | null;
   /** What it read of the ledger is less than there is, and it acts by that. */
   readonly halfLoaded: boolean;
+  /** The same, and the coordinator will say so until something is committed, also beside a transaction. */
+  readonly stuck: boolean;
   /** `hold.clean` of the product: what is known for sure of the row. Kept by an idle worker with its producer. */
   readonly clean: { readonly recorded: number; readonly settled: number } | null;
   readonly todo: readonly Batch[];
@@ -59,6 +61,7 @@ export const IDLE: Drain = {
   now: 0,
   ledger: null,
   halfLoaded: false,
+  stuck: false,
   clean: null,
   todo: [],
   resend: null,

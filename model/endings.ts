@@ -29,8 +29,8 @@ export function finish(me: Drain, then: Drain['then']): Drain {
 /** The worker keeps the producer and what it knows; anything but a clean state is thrown away. */
 export function ended(me: Drain): Drain {
   if (me.clean === null || me.clean.recorded !== me.clean.settled) return IDLE;
-  const { fence, server, epoch, clean, halfLoaded } = me;
-  return { ...IDLE, fence, server, epoch, clean, halfLoaded };
+  const { fence, server, epoch, clean, halfLoaded, stuck } = me;
+  return { ...IDLE, fence, server, epoch, clean, halfLoaded, stuck };
 }
 
 export function names(items: readonly Item[]): string {

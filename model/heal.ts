@@ -55,6 +55,7 @@ const ONLY_RUNS: Budget = {
   rechecks: 0,
   ticks: 0,
   halfLoads: 0,
+  stuckLoads: 0,
 };
 
 function settledKafka({ kafka }: World): Kafka {

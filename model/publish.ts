@@ -61,7 +61,7 @@ function commits(turn: Turn): void {
 }
 
 function afterCommit(me: Drain): Drain {
-  const next: Drain = { ...me, batch: null, resend: null, halfLoaded: false, settling: me.batch };
+  const next: Drain = { ...me, batch: null, resend: null, halfLoaded: false, stuck: false, settling: me.batch };
   if (me.early !== null) return { ...next, step: 'send', batch: me.early, early: null };
   if (me.selection === null) return { ...next, step: 'claim' };
   if (me.selection.items.length > 0) return { ...next, step: 'record' };

@@ -8,9 +8,11 @@ export const RULES = {
   expiryFromRecording: 'the age of a settled ledger counts from the recording of its batch, not from its settling',
   ledgerAfterInit: 'the ledger is read after InitProducerId, not before',
   stableLedger: 'the ledger is read stable: with every commit that was decided before',
+  readsLog: 'before a batch is sent again, and before a halt, what the ledger does not say is looked up in its log',
   confirmLedger:
     'the first batch after a take-over is committed only if the ledger beside the transaction is what was read',
-  looksAgain: 'a ledger that is missing or behind is looked at again before the drain halts',
+  looksAgain:
+    'where the log cannot be read, a ledger that is missing or behind is looked at again before the drain halts',
   missingLedgerHalts: 'a missing ledger counts as "not committed" only while it cannot have expired',
   ledgerNamesBatch: "the ledger's metadata must name the batch of that seq",
   newEpochOnDoubt: 'after any doubt: a new producer, a new epoch',

@@ -48,6 +48,13 @@ export const SCOPES = {
     small: { runs: 2, faults: 1, shrinks: 1, halfLoads: 1 },
     deep: { runs: 3, faults: 2, shrinks: 1, halfLoads: 2 },
   },
+  /** The same, and a coordinator never loads the rest. */
+  stuck: {
+    events: [FIRST, SECOND],
+    batch: 2,
+    small: { runs: 2, faults: 1, shrinks: 1, stuckLoads: 1 },
+    deep: { runs: 3, faults: 2, shrinks: 1, stuckLoads: 2 },
+  },
   /** Days pass, ledgers expire, drains thaw after days. */
   time: {
     events: [FIRST, SECOND],
@@ -108,6 +115,7 @@ export function scopeOf(name: ScopeName, size: 'small' | 'deep', off: readonly R
     rechecks: 0,
     ticks: 0,
     halfLoads: 0,
+    stuckLoads: 0,
   };
   const { events, batch } = plan;
   return { name, events, batch, budget: { ...none, ...plan[size] }, rules: rulesWithout(...off), harmOnly };

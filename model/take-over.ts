@@ -53,10 +53,12 @@ export function takeOverSteps(turn: Turn): void {
     const { ledger } = world.kafka;
     const step = rules.ledgerAfterInit ? 'unsettled' : 'init';
     turn.goto(`D1 reads the ledger: ${said(ledger)}`, { ledger, step });
-    if (ledger === null || !turn.can('halfLoads')) return;
+    if (ledger === null) return;
     for (const less of [null, ...before(ledger, world)]) {
       const what = `D1 reads the ledger from a coordinator that has not loaded everything: ${said(less)}`;
-      turn.goto(what, { ledger: less, halfLoaded: true, step }, turn.spent('halfLoads'));
+      if (turn.can('halfLoads')) turn.goto(what, { ledger: less, halfLoaded: true, step }, turn.spent('halfLoads'));
+      if (turn.can('stuckLoads'))
+        turn.goto(`${what}, and never will`, { ledger: less, stuck: true, step }, turn.spent('stuckLoads'));
     }
   } else if (me.step === 'unsettled') concludes(turn);
   else if (me.step === 'confirm') confirms(turn);
@@ -78,6 +80,17 @@ function concludes(turn: Turn): void {
   const { me, world } = turn;
   const open = unsettled(world.pg);
   const verdict = decide(turn, open);
+  const doubtful = verdict.kind === 'halt' || verdict.resend !== null;
+  // Where the ledger was read in full, its log says the same: left out, for fewer states.
+  if (doubtful && (me.halfLoaded || me.stuck) && turn.rules.readsLog) {
+    // The barrier is a write under one's own epoch, and only after it is older ones' outcome in the log.
+    if (me.epoch !== world.kafka.epoch) turn.become('D1 cannot write its barrier: newer epoch', IDLE);
+    else {
+      const { ledger } = world.kafka;
+      turn.goto(`D1 reads the log: ${said(ledger)}`, { ledger, halfLoaded: false, stuck: false, step: 'unsettled' });
+    }
+    return;
+  }
   // Without a half-loaded answer another look says the same: it is left out, for fewer states.
   if (verdict.kind === 'halt' && me.halfLoaded && turn.rules.looksAgain) {
     turn.goto(`D1 looks again: ${verdict.reason}`, { ledger: null, halfLoaded: false, step: 'ledger' });

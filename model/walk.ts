@@ -34,6 +34,7 @@ export function wildScope(...off: readonly Rule[]): Scope {
       rechecks: 0,
       ticks: 4,
       halfLoads: 4,
+      stuckLoads: 0,
     },
     rules: rulesWithout(...off),
   };

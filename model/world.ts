@@ -73,6 +73,8 @@ export interface Budget {
   readonly rechecks: number;
   /** Ledger reads that a coordinator answers which has not loaded everything. */
   readonly halfLoads: number;
+  /** The same, where the coordinator never loads the rest. */
+  readonly stuckLoads: number;
   /** Steps of the clock; two of them are the time that the broker keeps a ledger. */
   readonly ticks: number;
 }

@@ -6,6 +6,7 @@ export const FAILPOINT_NAMES = [
   'after_fence',
   'after_init_producer',
   'after_ledger_read',
+  'after_ledger_log',
   'before_record',
   'after_record',
   'mid_send',

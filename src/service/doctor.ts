@@ -60,6 +60,7 @@ export async function examine(deps: DoctorDeps): Promise<DoctorCheck[]> {
     check('ledger topic', 'Start a worker, which makes it; or make it with one partition and replication 3.', () =>
       ledger(deps.sink),
     ),
+    check('ledger log', 'Start a worker, which makes the first ledger.', () => ledgerLog(deps.sink)),
     check('temporal', 'Start Temporal, or correct TEMPORAL_ADDRESS.', async () => {
       const info = await deps.client.withDeadline(Date.now() + CHECK_MS - 500, () =>
         deps.client.workflowService.getSystemInfo({}),
@@ -112,6 +113,13 @@ async function ledger(sink: Sink): Promise<Finding> {
   const { topic, partitions, replicas } = await sink.ledgerState();
   if (partitions === 0) return { ok: false, detail: `topic ${topic} is missing` };
   return fine(`topic ${topic} has ${partitions} partition(s), replication ${replicas}`);
+}
+
+async function ledgerLog(sink: Sink): Promise<Finding> {
+  const problem = await sink.ledgerLogProblem();
+  return problem === null
+    ? fine('the log of the ledgers can be read when a batch is in doubt')
+    : { ok: false, detail: problem, remedy: 'See docs/operations.md, Rights in Kafka.' };
 }
 
 async function workers(deps: DoctorDeps): Promise<Finding> {

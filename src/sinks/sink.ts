@@ -26,6 +26,11 @@ export interface LedgerEntry {
   readonly metadata: string;
 }
 
+/** What the destination's log says, or why it cannot be read, with the remedy. */
+export type LoggedLedger =
+  | { readonly kind: 'read'; readonly entry: LedgerEntry | null }
+  | { readonly kind: 'unreadable'; readonly reason: string };
+
 export interface PublishOptions {
   /** The whole of D4 must end within this time (ms), else the session is in doubt. Shorter than the transaction time-out. */
   readonly deadlineMs: number;
@@ -62,7 +67,7 @@ export type BlockedTopicCode = 'KAFKA_TOPIC_MISSING' | 'KAFKA_TOPIC_FORBIDDEN' |
 
 /**
  * One exclusive hold on a publisher's transactional id. Never shared by two attempts. After any rejection of `takeOver`,
- * `publish` or `readLedger`, and after `confirmLedger`, the only legal call is `discard` (one doubt = one new epoch); every rejection is an OutboxError.
+ * `publish` or `readLedger`, and after `confirmLedger` or `ledgerInLog`, the only legal call is `discard` (one doubt = one new epoch); every rejection is an OutboxError.
  */
 export interface SinkSession {
   /** Fences every older session of this publisher (in Kafka: transactional InitProducerId). After it, older outcomes are final. */
@@ -74,6 +79,12 @@ export interface SinkSession {
    * said. Afterwards the only legal call is `discard`, and the transaction is open until the next take-over.
    */
   confirmLedger(believed: LedgerEntry | null, options: { readonly deadlineMs: number }): Promise<void>;
+  /**
+   * The last committed batch as the destination's own log has it, for when what `readLedger` said would send a batch again or halt the
+   * publisher: `believed` is that. Looks back `ageMs` (Infinity = all); null = nothing was committed since. Unreadable is not an error:
+   * the right to read it may be lacking. Afterwards the only legal call is `discard`.
+   */
+  ledgerInLog(believed: LedgerEntry | null, ageMs: number): Promise<LoggedLedger>;
   /** Looks at events without sending: limits of size per topic, existence and allowance of topics. Never condemns on an outage. */
   preflight(events: readonly OutboxEvent[], plainKey?: PlainKey): Promise<Preflight>;
   /**
@@ -130,5 +141,7 @@ export interface Sink {
   reachable(timeoutMs: number): Promise<boolean>;
   /** How the place of the ledgers stands; 0 partitions = it is missing. For doctor: takes and makes nothing. */
   ledgerState(): Promise<{ readonly topic: string; readonly partitions: number; readonly replicas: number }>;
+  /** Why the log below the ledgers cannot be read, with the remedy; null = it can. For doctor. */
+  ledgerLogProblem(): Promise<string | null>;
   close(): Promise<void>;
 }

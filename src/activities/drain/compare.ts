@@ -9,10 +9,11 @@ import { readBatch } from '../../postgres/publisher-save';
 import { checkFence, takeOver } from '../../postgres/publishers';
 import type { PublisherRecord } from '../../postgres/publishers';
 import type { LedgerEntry } from '../../sinks/sink';
+import { renewSession } from './confirm';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
 
-type CompareDeps = Pick<DrainDeps, 'pool' | 'sink' | 'worker'>;
+type CompareDeps = Pick<DrainDeps, 'pool' | 'sink' | 'worker' | 'observer'>;
 
 /** What Postgres and Kafka each say of a publisher, read under a fence and an epoch of one's own. */
 export interface Sides {
@@ -20,8 +21,12 @@ export interface Sides {
   readonly unsettled: readonly RecordedBatch[];
   /** Id of the last settled batch; null if its row is gone by retention. */
   readonly settledBatchId: string | null;
+  /** When that batch was recorded, ms since epoch. */
+  readonly settledRecordedAt: number | null;
   readonly ledger: LedgerEntry | null;
   readonly verdict: Settlement;
+  /** True if the ledger was compared with its log: then the coordinator's word need not be confirmed, and may stay wrong until the next commit. */
+  readonly proven: boolean;
 }
 
 /**
@@ -52,13 +57,47 @@ export async function compareSides(deps: CompareDeps, hold: Hold, from: string |
   const { now } = await checkFence(deps.pool, ref, row.fence);
   const first = await verdictOn(deps, hold, row, ledger, now);
   if (!mayBeStale(first.verdict)) return first;
-  return lookAgain(deps, hold, row, first);
+  return (await lookInLog(deps, hold, first, now)) ?? (isHalt(first) ? lookAgain(deps, hold, row, first) : first);
 }
 
 /**
- * Waits before further looks, ms. Just after a broker's return its coordinator may answer from a half-loaded ledger (see `confirmLedger`
- * of the Kafka sink): a halt, which only people end, must not come of that.
+ * A ledger that is older than it can be, or that would have a batch sent again: its coordinator may have loaded half of it (see
+ * docs/decisions/0012). One that is ahead, or names another batch, was read in full.
  */
+function mayBeStale(verdict: Settlement): boolean {
+  if (verdict.kind === 'proceed') return verdict.resend !== null;
+  return verdict.reason === 'ledger_missing' || verdict.reason === 'ledger_behind';
+}
+
+function isHalt({ verdict }: Sides): boolean {
+  return verdict.kind === 'halt';
+}
+
+/** Asks the log itself, which knows of every commit. Null if it cannot be read. */
+async function lookInLog(deps: CompareDeps, hold: Hold, first: Sides, now: number): Promise<Sides | null> {
+  const { row } = first;
+  const logged = await hold.session.ledgerInLog(first.ledger, ageOf(first, now));
+  await failpoint('after_ledger_log');
+  const again = await renewSession(deps, hold, row.fence);
+  if (logged.kind === 'unreadable') {
+    deps.observer.note(hold.ref, 'the log of the ledger cannot be read', { reason: logged.reason });
+    return null;
+  }
+  const { entry } = logged;
+  const isNewer = entry !== null && entry.seq > (first.ledger?.seq ?? 0);
+  if (isNewer)
+    deps.observer.note(hold.ref, 'the coordinator had not loaded the ledger to its end', { told: first.ledger, entry });
+  const sides = await verdictOn(deps, hold, row, isNewer ? entry : first.ledger, again.now);
+  return { ...sides, proven: true };
+}
+
+/** How long ago the commit that is in doubt can have been at most, ms. */
+function ageOf({ verdict, unsettled, settledRecordedAt }: Sides, now: number): number {
+  if (verdict.kind === 'proceed') return now - (verdict.resend?.recordedAt ?? 0);
+  return now - Math.min(settledRecordedAt ?? -Infinity, ...unsettled.map(({ recordedAt }) => recordedAt));
+}
+
+/** Waits before further looks where the log cannot be read, ms: a halt, which only people end, must not come of a moment. */
 const LOOKS_MS = [200, 600, 1_200];
 
 async function lookAgain(deps: CompareDeps, hold: Hold, row: PublisherRecord, first: Sides): Promise<Sides> {
@@ -68,14 +107,9 @@ async function lookAgain(deps: CompareDeps, hold: Hold, row: PublisherRecord, fi
     const ledger = await hold.session.readLedger();
     const { now } = await checkFence(deps.pool, hold.ref, row.fence);
     sides = await verdictOn(deps, hold, row, ledger, now);
-    if (!mayBeStale(sides.verdict)) break;
+    if (!isHalt(sides) || !mayBeStale(sides.verdict)) break;
   }
   return sides;
-}
-
-/** A ledger that is older than it can be. One that is ahead, or names another batch, was read in full. */
-function mayBeStale(verdict: Settlement): boolean {
-  return verdict.kind === 'halt' && (verdict.reason === 'ledger_missing' || verdict.reason === 'ledger_behind');
 }
 
 async function verdictOn(
@@ -95,5 +129,13 @@ async function verdictOn(
     await deps.sink.ledgerRetentionMs(),
     now,
   );
-  return { row, unsettled, settledBatchId, ledger, verdict };
+  return {
+    row,
+    unsettled,
+    settledBatchId,
+    settledRecordedAt: last?.recordedAt ?? null,
+    ledger,
+    verdict,
+    proven: false,
+  };
 }

@@ -11,11 +11,22 @@ export async function confirmBelieved(deps: DrainDeps, hold: Hold, fence: string
   const { believed } = hold;
   if (believed === undefined) return;
   await hold.session.confirmLedger(believed, { deadlineMs: deps.publishDeadlineMs });
-  // The transaction beside which it was read stays open until a newer epoch aborts it.
+  await renewSession(deps, hold, fence);
+  delete hold.believed;
+}
+
+/**
+ * After a transaction that only looked: it stays open until a newer epoch aborts it. Answers the database's time (ms since epoch).
+ * Rejects with FENCED or KAFKA_*.
+ */
+export async function renewSession(
+  deps: Pick<DrainDeps, 'pool' | 'sink'>,
+  hold: Hold,
+  fence: string,
+): Promise<{ readonly now: number }> {
   await hold.session.discard();
   hold.session = deps.sink.open(hold.ref);
   await hold.session.takeOver();
   // As after D0: the older of two racing drains may own the newer epoch.
-  await checkFence(deps.pool, hold.ref, fence);
-  delete hold.believed;
+  return checkFence(deps.pool, hold.ref, fence);
 }

@@ -25,7 +25,7 @@ export type TakeOver =
  */
 export async function takeOverPublisher(deps: DrainDeps, hold: Hold, from: string | null): Promise<TakeOver> {
   const { ref } = hold;
-  const { row, unsettled, ledger, verdict } = await compareSides(deps, hold, from);
+  const { row, unsettled, ledger, verdict, proven } = await compareSides(deps, hold, from);
   if (verdict.kind === 'halt') {
     // The reads above are no snapshot: a newer drain may have written between them. Halting is for contradictions only.
     await checkFence(deps.pool, ref, row.fence);
@@ -43,7 +43,8 @@ export async function takeOverPublisher(deps: DrainDeps, hold: Hold, from: strin
   }
   const settled = verdict.settle.at(-1)?.seq ?? row.settled;
   hold.clean = { fence: row.fence, recorded: row.recorded, settled };
-  hold.believed = ledger;
+  if (proven) delete hold.believed;
+  else hold.believed = ledger;
   const resend = unsettled.find((batch) => batch.seq === verdict.resend?.seq);
   const { fence } = row;
   return resend === undefined

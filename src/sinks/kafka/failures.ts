@@ -164,7 +164,8 @@ function ofKafkajs(error: Error): Verdict | null {
     case 'KafkaJSServerDoesNotSupportApiKey':
       return REFUSED;
     default:
-      return null;
+      // Thrown where a broker's connection was torn down between its choice and the request: nothing was sent.
+      return error.message === 'Broker not connected' ? UNAVAILABLE : null;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Sink } from '../sink';
+import { whyLogUnreadable } from './ledger-log';
 import { peekLedger } from './ledger-peek';
 import { findMessages } from './message-search';
 import { withDefaults } from './options';
@@ -41,6 +42,11 @@ export function createKafkaSink(options: KafkaSinkOptions): Sink {
     findMessages: (ref, search) => findMessages(settings, ref, search),
     ledgerRetentionMs: () => shared.ledgerRetentionMs(),
     ledgerState: () => shared.ledgerState(),
+    // Any of its partitions will do: rights are the topic's.
+    ledgerLogProblem: () =>
+      shared.use('looking at the log of the ledgers', (connections) =>
+        whyLogUnreadable(connections, settings.ledgerTopic),
+      ),
     reachable: (timeoutMs) => shared.reachable(timeoutMs),
     close: async () => {
       await Promise.all([...sessions].map((session) => session.discard()));

@@ -38,6 +38,28 @@ export interface Requests {
     }[];
     readonly includeSynonyms: false;
   };
+  ListOffsets: {
+    readonly replicaId: -1;
+    readonly isolationLevel: 0;
+    readonly topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number; readonly timestamp: number }[];
+    }[];
+  };
+  Fetch: {
+    readonly isolationLevel: 0;
+    readonly maxWaitTime: number;
+    readonly minBytes: number;
+    readonly maxBytes: number;
+    readonly topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly {
+        readonly partition: number;
+        readonly fetchOffset: string;
+        readonly maxBytes: number;
+      }[];
+    }[];
+  };
   CreateTopics: {
     readonly topics: readonly {
       readonly topic: string;
@@ -85,7 +107,28 @@ export interface Answers {
       readonly configEntries: readonly { readonly configName: string; readonly configValue: string | null }[];
     }[];
   };
+  ListOffsets: {
+    readonly responses: readonly { readonly partitions: readonly (PartitionError & { readonly offset: string })[] }[];
+  };
+  Fetch: { readonly responses: readonly { readonly partitions: readonly FetchedPartition[] }[] };
   CreateTopics: { readonly topicErrors: readonly { readonly topic: string; readonly errorCode: number }[] };
+}
+
+export interface FetchedPartition extends PartitionError {
+  readonly highWatermark: string;
+  readonly messages: readonly {
+    /** ms since epoch, decimal. */
+    readonly timestamp: string;
+    readonly key: Buffer | null;
+    readonly value: Buffer | null;
+    readonly isControlRecord: boolean;
+    readonly batchContext: {
+      readonly firstOffset: string;
+      readonly lastOffsetDelta: number;
+      readonly producerId: string;
+      readonly inTransaction: boolean;
+    };
+  }[];
 }
 
 export interface ProduceAnswer {

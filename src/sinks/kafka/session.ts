@@ -3,7 +3,15 @@ import type { OutboxEvent } from '../../domain/event';
 import type { PlainKey } from '../../domain/plain-key';
 import { ledgerGroup, publisherId, transactionalId } from '../../domain/publisher';
 import type { PublisherRef } from '../../domain/publisher';
-import type { LedgerEntry, OutgoingBatch, Placement, Preflight, PublishOptions, SinkSession } from '../sink';
+import type {
+  LedgerEntry,
+  LoggedLedger,
+  OutgoingBatch,
+  Placement,
+  Preflight,
+  PublishOptions,
+  SinkSession,
+} from '../sink';
 import { Connections } from './connections';
 import { Deadline } from './deadline';
 import { asOutboxError } from './failures';
@@ -18,6 +26,9 @@ import type { Shared } from './shared';
 import { TransactionClient } from './transaction';
 
 type State = 'new' | 'ready' | 'busy' | 'doubt' | 'discarded';
+
+/** Longest read of a ledger's log; one that takes longer counts as unreadable. About 100 MB on the machine of the benches. */
+const LOG_MS = 10_000;
 
 /** Told about a session's end and beginning; the sink counts by it. */
 export interface SessionObserver {
@@ -70,6 +81,19 @@ export class KafkaSession implements SinkSession {
       await confirmLedger(this.#client, believed?.seq ?? -1);
     });
     this.#state = 'doubt';
+  }
+
+  async ledgerInLog(believed: LedgerEntry | null, ageMs: number): Promise<LoggedLedger> {
+    const limitMs = LOG_MS + this.#patienceMs();
+    const logged = await this.#step('ready', 'reading the log of the ledger', limitMs, () =>
+      this.#client.ledgerInLog(new Deadline(LOG_MS), believed?.seq ?? 0, ageMs),
+    );
+    this.#state = 'doubt';
+    if (logged.kind === 'unreadable') return logged;
+    const { entry } = logged;
+    if (entry === null) return { kind: 'read', entry };
+    const { offset: seq, metadata } = entry;
+    return { kind: 'read', entry: { seq, batchId: batchIdOf(metadata), metadata } };
   }
 
   async preflight(events: readonly OutboxEvent[], plainKey?: PlainKey): Promise<Preflight> {

@@ -4,24 +4,16 @@ import type { Broker, Connections, OwnRequest } from './connections';
 import type { Deadline } from './deadline';
 import { MalformedAnswerError } from './failures';
 import type { KafkaSettings } from './options';
+import { readLedgerLog } from './ledger-log';
+import type { LoggedLedger } from './ledger-log';
 import { offsetFetch } from './offset-fetch';
 import type { CommittedOffset } from './offset-fetch';
 import { writeProduceRequest } from './produce-request';
 import type { TopicPartitions } from './protocol';
 import type { ProducerIdentity } from './record-batch';
+import { COORDINATOR_BUSY, LEADER_MOVED, UNREACHED } from './refusals';
 import { Sequences } from './sequences';
 
-/** The coordinator moved, starts or has not applied the last transaction's markers: refused, nothing was done. */
-const COORDINATOR_BUSY = [
-  CODE.COORDINATOR_LOADING,
-  CODE.COORDINATOR_NOT_AVAILABLE,
-  CODE.NOT_COORDINATOR,
-  CODE.CONCURRENT_TRANSACTIONS,
-] as const;
-/** A definite refusal of a produce request, which a fresh look at the leaders (or a moment) can heal. */
-const LEADER_MOVED = [CODE.NOT_LEADER, CODE.LEADER_NOT_AVAILABLE, CODE.NOT_ENOUGH_REPLICAS] as const;
-/** kafkajs' names for a node that the cluster does not list any more, and for one that cannot be connected to. */
-const UNREACHED: ReadonlySet<string> = new Set(['KafkaJSBrokerNotFound', 'KafkaJSConnectionError']);
 const LEDGER_PARTITION = 0;
 
 export interface TransactionIds {
@@ -97,6 +89,19 @@ export class TransactionClient {
   async ledgerBesideTransaction(): Promise<CommittedOffset> {
     if (this.#groupCoordinator === null) throw new MalformedAnswerError("the ledger's coordinator was lost");
     return this.connections.send(this.#groupCoordinator, this.#ledgerRequest(false));
+  }
+
+  /** The ledger as its log has it. Opens a transaction for the barrier, whose entry has the number `seq`. */
+  ledgerInLog(deadline: Deadline, seq: number, ageMs: number): Promise<LoggedLedger> {
+    const request = {
+      ledger: { group: this.ids.ledgerGroup, topic: this.settings.ledgerTopic, partition: LEDGER_PARTITION },
+      ageMs,
+      writeBarrier: async (metadata: string) => {
+        await this.addLedger(deadline);
+        await this.writeLedger(deadline, seq, metadata);
+      },
+    };
+    return readLedgerLog(this.connections, request, deadline);
   }
 
   /** Adds the partitions to a new transaction, which opens it. */

@@ -321,6 +321,7 @@ describe('orders to publishers', () => {
         'clock',
         'kafka',
         'ledger topic',
+        'ledger log',
         'temporal',
         'workers',
       ]),

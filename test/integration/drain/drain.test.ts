@@ -10,6 +10,7 @@ import { ledgerGroup } from '../../../src/domain/publisher';
 import { readInstallId } from '../../../src/postgres/tenants';
 import type { LedgerEntry, Sink, SinkSession } from '../../../src/sinks/sink';
 import { createDrainRig, readTopic } from '../../support/drain';
+import { misreading } from '../../support/misreading-sink';
 import type { DrainRig } from '../../support/drain';
 import { testServers } from '../../support/stack';
 
@@ -261,35 +262,6 @@ describe('drain', () => {
     expect(await readTopic(rig.topic, 5)).toHaveLength(5);
   });
 
-  // A coordinator that loses its partition while it loads answers from what it has loaded so far.
-  // A cautious drain halves the batch, and so would give it another id.
-  it.each([false, true])('a ledger that is read half-loaded doubles nothing, cautious: %s', async (cautious) => {
-    const ids = await rig.store('acme', 4);
-    const { fence, revision } = await takeOver(rig.db.pool, REF, 'dead worker');
-    const batch = { batchId: randomUUID(), seq: 1 };
-    await recordBatch(rig.db.pool, { ref: REF, fence, revision, ...batch, grantId: 'g', eventIds: ids, bytes: 1 });
-    const session = rig.sink.open(REF);
-    await session.takeOver();
-    const events = await eventsByIds(rig.db.pool, 'acme', ids);
-    await session.publish({ ...batch, events }, { deadlineMs: 8_000 });
-    await session.discard();
-    const sink = halfLoaded(rig.sink, 1);
-    const outcome = await rig.drain(rig.worker('w2', { sink, sessions: new SessionCache(sink, 8) }), { cautious });
-    expect(outcome).toMatchObject({ end: 'empty', published: 4, failure: null });
-    expect((await readTopic(rig.topic, 4)).map(({ eventId }) => eventId).sort()).toEqual([...ids].sort());
-    expect(rig.notes).toContain('doubt resolved by a new epoch');
-  });
-
-  it('a ledger that is read half-loaded halts nothing: it is looked at again', async () => {
-    await rig.store('acme', 4);
-    await rig.drain(rig.worker('w1'));
-    await rig.store('acme', 4);
-    const sink = halfLoaded(rig.sink, 2);
-    const outcome = await rig.drain(rig.worker('w2', { sink, sessions: new SessionCache(sink, 8) }));
-    expect(outcome).toMatchObject({ end: 'empty', published: 4, failure: null });
-    expect(await readTopic(rig.topic, 8)).toHaveLength(8);
-  });
-
   it('settles what is in doubt under a grant of 0, and sends nothing new', async () => {
     const ids = await rig.store('acme', 4);
     const row = await takeOver(rig.db.pool, REF, 'dead worker');
@@ -318,33 +290,5 @@ function reading(sink: Sink, retentionMs: number, before: () => Promise<void>): 
     await before();
     return session.readLedger();
   };
-  return { ...readingBy(sink, read), ledgerRetentionMs: () => Promise.resolve(retentionMs) };
-}
-
-/** The sink whose ledgers seem to be missing at the first `times` looks. */
-function halfLoaded(sink: Sink, times: number): Sink {
-  let looks = 0;
-  return readingBy(sink, async (session) => {
-    const ledger = await session.readLedger();
-    looks += 1;
-    return looks <= times ? null : ledger;
-  });
-}
-
-function readingBy(sink: Sink, readLedger: (session: SinkSession) => Promise<LedgerEntry | null>): Sink {
-  return {
-    ...sink,
-    open: (ref) => {
-      const session = sink.open(ref);
-      return {
-        takeOver: () => session.takeOver(),
-        readLedger: () => readLedger(session),
-        confirmLedger: (believed, options) => session.confirmLedger(believed, options),
-        preflight: (events) => session.preflight(events),
-        publish: (batch, options) => session.publish(batch, options),
-        locate: (batch, entry) => session.locate(batch, entry),
-        discard: () => session.discard(),
-      };
-    },
-  };
+  return { ...misreading(sink, { readLedger: read }), ledgerRetentionMs: () => Promise.resolve(retentionMs) };
 }

@@ -25,6 +25,7 @@ export function haltActs(rig: () => DrainRig) {
     ledgerRetentionMs: () => rig().sink.ledgerRetentionMs(),
     reachable: (ms) => rig().sink.reachable(ms),
     ledgerState: () => rig().sink.ledgerState(),
+    ledgerLogProblem: () => rig().sink.ledgerLogProblem(),
     peekLedger: (ref) => rig().sink.peekLedger(ref),
     findMessages: (ref, search) => rig().sink.findMessages(ref, search),
     open: (ref) => rig().sink.open(ref),

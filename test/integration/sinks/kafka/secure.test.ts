@@ -117,6 +117,24 @@ describe('Kafka sink on a broker with TLS, SASL and ACLs', () => {
     expect((await session.readLedger())?.seq).toBe(1);
     expect(await sink.ledgerRetentionMs()).toBe(7 * 86_400_000);
     expect((await contents(plain, topic)).committed).toHaveLength(3);
+    expect(await session.ledgerInLog(null, 0)).toEqual({
+      kind: 'unreadable',
+      reason: expect.stringContaining('Grant Read and Describe') as string,
+    });
+    await session.discard();
+  });
+
+  it('reads the log of the ledger where that right is given', async () => {
+    const topic = await createTopic(plain);
+    await allow([['publisher', AclResourceTypes.TOPIC, '__consumer_offsets', AclOperationTypes.READ]]);
+    const sink = sinkOf('publisher');
+    const session = await sink.takeOver();
+    const before = await session.readLedger();
+    const batch = batchOf((before?.seq ?? 0) + 1, [outboxEvent(1, { topic })]);
+    await session.publish(batch, PATIENT);
+    const { seq, batchId } = batch;
+    expect(await session.ledgerInLog(before, 0)).toMatchObject({ kind: 'read', entry: { seq, batchId } });
+    await session.discard();
   });
 
   it('a topic without rights is forbidden, alone', async () => {

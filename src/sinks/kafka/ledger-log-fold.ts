@@ -1,0 +1,70 @@
+import { offsetKeyOf, offsetValueOf } from './offset-record';
+import type { OffsetKey, OffsetValue } from './offset-record';
+
+/** A record of the offsets topic, control records included. */
+export interface LogRecord {
+  readonly key: Buffer | null;
+  /** Null = the offset was deleted. */
+  readonly value: Buffer | null;
+  readonly isControlRecord: boolean;
+  readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
+}
+
+/** Control record key: int16 version, int16 type; type 0 is ABORT. */
+const ABORT = 0;
+
+/**
+ * Follows one ledger through its log: what each transaction wrote counts once its commit marker comes. Up to the barrier, a record
+ * that the reader itself wrote in a transaction of its own, all older transactions are decided.
+ *
+ * Read without `read_committed`: with it, an open transaction of any other tenant in the same partition would hold this reader back.
+ */
+export class LedgerLogFold {
+  #committed: OffsetValue | null = null;
+  /** By producer id: a publisher gets a new one when its epochs are used up. */
+  readonly #open = new Map<string, OffsetValue | null>();
+  #isComplete = false;
+
+  constructor(
+    private readonly ledger: OffsetKey,
+    /** Metadata of the barrier, unique to it. */
+    private readonly barrier: string,
+  ) {}
+
+  /** True once the barrier was seen. */
+  get isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  /** Takes the next record of the log. Throws if it is of this ledger and cannot be read. */
+  take(record: LogRecord): void {
+    if (this.#isComplete || record.key === null) return;
+    const { producerId, inTransaction } = record.batchContext;
+    if (record.isControlRecord) {
+      const written = this.#open.get(producerId);
+      if (written === undefined) return;
+      this.#open.delete(producerId);
+      if (record.key.readInt16BE(2) !== ABORT) this.#committed = written;
+      return;
+    }
+    const key = offsetKeyOf(record.key);
+    if (key === null || !isSame(key, this.ledger)) return;
+    const value = record.value === null ? null : offsetValueOf(record.value);
+    if (value?.metadata === this.barrier) {
+      this.#isComplete = true;
+      return;
+    }
+    if (inTransaction) this.#open.set(producerId, value);
+    else this.#committed = value;
+  }
+
+  /** What was committed last in the part that was read; null = nothing, or it was deleted. */
+  result(): OffsetValue | null {
+    // Its marker was cleaned away. That happens to commits only: what was aborted goes before its marker does.
+    return [...this.#open.values()].at(-1) ?? this.#committed;
+  }
+}
+
+function isSame(a: OffsetKey, b: OffsetKey): boolean {
+  return a.group === b.group && a.topic === b.topic && a.partition === b.partition;
+}
