@@ -27,3 +27,15 @@ export function misreading(sink: Sink, { readLedger, ledgerInLog, confirmLedger 
     },
   };
 }
+
+/** The sink whose log was cleaned of one entry, as compaction does some time after the ledger was deleted. */
+export function cleanedOf(sink: Sink, gone: LedgerEntry): Sink {
+  return misreading(sink, {
+    readLedger: (session) => session.readLedger(),
+    ledgerInLog: async (session, believed, ageMs) => {
+      const logged = await session.ledgerInLog(believed, ageMs);
+      const isGone = logged.kind === 'read' && logged.entry?.batchId === gone.batchId;
+      return isGone ? { kind: 'read', entry: null } : logged;
+    },
+  });
+}

@@ -21,12 +21,10 @@ export interface Sides {
   readonly unsettled: readonly RecordedBatch[];
   /** Id of the last settled batch; null if its row is gone by retention. */
   readonly settledBatchId: string | null;
-  /** When that batch was recorded, ms since epoch. */
-  readonly settledRecordedAt: number | null;
   readonly ledger: LedgerEntry | null;
   readonly verdict: Settlement;
-  /** True if the ledger was compared with its log: then the coordinator's word need not be confirmed, and may stay wrong until the next commit. */
-  readonly proven: boolean;
+  /** True if the log knows better than the coordinator, whose word may stay wrong until the next commit: then it is not confirmed. */
+  readonly fromLog: boolean;
 }
 
 /**
@@ -34,7 +32,12 @@ export interface Sides {
  * for a ledger read before the fence could still change. `from` is the fence that this drain held before a doubt; null at
  * its start, when it may take over from anybody.
  */
-export async function compareSides(deps: CompareDeps, hold: Hold, from: string | null): Promise<Sides> {
+export async function compareSides(
+  deps: CompareDeps,
+  hold: Hold,
+  from: string | null,
+  isRefused = false,
+): Promise<Sides> {
   const { ref } = hold;
   hold.clean = null;
   await failpoint('before_fence');
@@ -56,17 +59,17 @@ export async function compareSides(deps: CompareDeps, hold: Hold, from: string |
   // offsets would find an expired ledger, think it young, and send a committed batch again.
   const { now } = await checkFence(deps.pool, ref, row.fence);
   const first = await verdictOn(deps, hold, row, ledger, now);
-  if (!mayBeStale(first.verdict)) return first;
+  if (!isDoubtful(first, isRefused)) return first;
   return (await lookInLog(deps, hold, first, now)) ?? (isHalt(first) ? lookAgain(deps, hold, row, first) : first);
 }
 
 /**
- * A ledger that is older than it can be, or that would have a batch sent again: its coordinator may have loaded half of it (see
- * docs/decisions/0012). One that is ahead, or names another batch, was read in full.
+ * True of a ledger that would have a batch sent again, or halt the publisher: its coordinator may have loaded half of it (see
+ * docs/decisions/0012), or may not have seen that an operator had set it back. Not of the last batch, if the broker has just refused it.
  */
-function mayBeStale(verdict: Settlement): boolean {
-  if (verdict.kind === 'proceed') return verdict.resend !== null;
-  return verdict.reason === 'ledger_missing' || verdict.reason === 'ledger_behind';
+function isDoubtful({ verdict, row }: Sides, isRefused: boolean): boolean {
+  if (verdict.kind === 'halt') return verdict.reason !== 'rows_inconsistent';
+  return verdict.resend !== null && !(isRefused && verdict.resend.seq === row.recorded);
 }
 
 function isHalt({ verdict }: Sides): boolean {
@@ -75,8 +78,10 @@ function isHalt({ verdict }: Sides): boolean {
 
 /** Asks the log itself, which knows of every commit. Null if it cannot be read. */
 async function lookInLog(deps: CompareDeps, hold: Hold, first: Sides, now: number): Promise<Sides | null> {
-  const { row } = first;
-  const logged = await hold.session.ledgerInLog(first.ledger, ageOf(first, now));
+  const { row, ledger: told, verdict } = first;
+  // Before a halt the whole log: what is missing from a part of it may be older, or bear the time of a broker whose clock is wrong.
+  const ageMs = verdict.kind === 'halt' ? Infinity : now - (verdict.resend?.recordedAt ?? 0);
+  const logged = await hold.session.ledgerInLog(told, ageMs);
   await failpoint('after_ledger_log');
   const again = await renewSession(deps, hold, row.fence);
   if (logged.kind === 'unreadable') {
@@ -84,17 +89,11 @@ async function lookInLog(deps: CompareDeps, hold: Hold, first: Sides, now: numbe
     return null;
   }
   const { entry } = logged;
-  const isNewer = entry !== null && entry.seq > (first.ledger?.seq ?? 0);
-  if (isNewer)
-    deps.observer.note(hold.ref, 'the coordinator had not loaded the ledger to its end', { told: first.ledger, entry });
-  const sides = await verdictOn(deps, hold, row, isNewer ? entry : first.ledger, again.now);
-  return { ...sides, proven: true };
-}
-
-/** How long ago the commit that is in doubt can have been at most, ms. */
-function ageOf({ verdict, unsettled, settledRecordedAt }: Sides, now: number): number {
-  if (verdict.kind === 'proceed') return now - (verdict.resend?.recordedAt ?? 0);
-  return now - Math.min(settledRecordedAt ?? -Infinity, ...unsettled.map(({ recordedAt }) => recordedAt));
+  const differs = entry !== null && (entry.seq !== told?.seq || entry.batchId !== told.batchId);
+  if (!differs) return { ...(await verdictOn(deps, hold, row, told, again.now)), fromLog: false };
+  // Its last entry is what holds, also when it is the lower one: an operator may have set it back.
+  deps.observer.note(hold.ref, 'the coordinator had not loaded the ledger to its end', { told, entry });
+  return { ...(await verdictOn(deps, hold, row, entry, again.now)), fromLog: true };
 }
 
 /** Waits before further looks where the log cannot be read, ms: a halt, which only people end, must not come of a moment. */
@@ -107,7 +106,7 @@ async function lookAgain(deps: CompareDeps, hold: Hold, row: PublisherRecord, fi
     const ledger = await hold.session.readLedger();
     const { now } = await checkFence(deps.pool, hold.ref, row.fence);
     sides = await verdictOn(deps, hold, row, ledger, now);
-    if (!isHalt(sides) || !mayBeStale(sides.verdict)) break;
+    if (!isHalt(sides)) break;
   }
   return sides;
 }
@@ -133,9 +132,8 @@ async function verdictOn(
     row,
     unsettled,
     settledBatchId,
-    settledRecordedAt: last?.recordedAt ?? null,
     ledger,
     verdict,
-    proven: false,
+    fromLog: false,
   };
 }

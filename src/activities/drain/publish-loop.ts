@@ -68,6 +68,8 @@ export class PublishLoop {
       if (this.deps.linger.awaited && this.progress.turnOver) {
         await this.settles.finish();
         await this.progress.yieldTurn(() => Promise.resolve());
+        // A turn later the selection is old: an empty one would send this drain to linger, and to wait for another turn.
+        selection = await this.claim(false);
         continue;
       }
       const overtaken = selection.ahead && (await isOvertaken(this.deps, this.hold, selection, this.claimOptions()));

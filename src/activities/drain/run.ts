@@ -111,9 +111,9 @@ async function settleAndPublish(
       }
       // One doubt = one new epoch, at once, also when giving up: until then readers of a shared topic would wait for
       // the abandoned transaction (transaction time-out + 10 s, 15 s measured).
-      state = await takeOverOrGiveUp(deps, hold, state.fence, error);
       refusal = refusalOf(error);
       const topic = blockedTopicOf(error);
+      state = await takeOverOrGiveUp(deps, hold, state.fence, error, refusal !== null || topic !== null);
       // Not blocked yet: in a batch of copies alone it costs those, and no event waits for it.
       if (topic !== null) progress.refused.set(topic.topic, topic);
       const lost: boolean = state.kind === 'clean' && ERROR_CODES[failure.code].retryable;
@@ -129,9 +129,15 @@ async function settleAndPublish(
 }
 
 /** If even the take-over fails, the first error is the one that explains what happened. */
-async function takeOverOrGiveUp(deps: DrainDeps, hold: Hold, fence: string, first: unknown): Promise<TakeOver> {
+async function takeOverOrGiveUp(
+  deps: DrainDeps,
+  hold: Hold,
+  fence: string,
+  first: unknown,
+  isRefused: boolean,
+): Promise<TakeOver> {
   try {
-    return await takeOverPublisher(deps, hold, fence);
+    return await takeOverPublisher(deps, hold, fence, isRefused);
   } catch (second) {
     if (isOutboxError(second) && second.code === 'FENCED') throw second;
     deps.observer.note(hold.ref, 'no new epoch after a doubt', { error: errorMessage(second) });

@@ -21,11 +21,17 @@ export type TakeOver =
 
 /**
  * D0–D2: compares both sides and settles what Kafka committed. Afterwards `hold.clean` names the fence that all writes
- * require. Rejects with an OutboxError: FENCED when a newer drain raised the fence meanwhile, KAFKA_* or POSTGRES_* otherwise.
+ * require. `isRefused`: the last batch of the drain itself was refused by the broker, so nobody asked for its commit.
+ * Rejects with an OutboxError: FENCED when a newer drain raised the fence meanwhile, KAFKA_* or POSTGRES_* otherwise.
  */
-export async function takeOverPublisher(deps: DrainDeps, hold: Hold, from: string | null): Promise<TakeOver> {
+export async function takeOverPublisher(
+  deps: DrainDeps,
+  hold: Hold,
+  from: string | null,
+  isRefused = false,
+): Promise<TakeOver> {
   const { ref } = hold;
-  const { row, unsettled, ledger, verdict, proven } = await compareSides(deps, hold, from);
+  const { row, unsettled, ledger, verdict, fromLog } = await compareSides(deps, hold, from, isRefused);
   if (verdict.kind === 'halt') {
     // The reads above are no snapshot: a newer drain may have written between them. Halting is for contradictions only.
     await checkFence(deps.pool, ref, row.fence);
@@ -43,7 +49,7 @@ export async function takeOverPublisher(deps: DrainDeps, hold: Hold, from: strin
   }
   const settled = verdict.settle.at(-1)?.seq ?? row.settled;
   hold.clean = { fence: row.fence, recorded: row.recorded, settled };
-  if (proven) delete hold.believed;
+  if (fromLog) delete hold.believed;
   else hold.believed = ledger;
   const resend = unsettled.find((batch) => batch.seq === verdict.resend?.seq);
   const { fence } = row;

@@ -2,6 +2,7 @@ import { errorCodes } from 'kafkajs/src/protocol/error';
 
 /** Error codes of Kafka's protocol that this sink decides by. */
 export const CODE = {
+  OFFSET_OUT_OF_RANGE: 1,
   UNKNOWN_TOPIC_OR_PARTITION: 3,
   LEADER_NOT_AVAILABLE: 5,
   NOT_LEADER: 6,

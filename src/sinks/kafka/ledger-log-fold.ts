@@ -1,10 +1,11 @@
+import { MalformedAnswerError } from './failures';
 import { offsetKeyOf, offsetValueOf } from './offset-record';
 import type { OffsetKey, OffsetValue } from './offset-record';
 
 /** A record of the offsets topic, control records included. */
 export interface LogRecord {
   readonly key: Buffer | null;
-  /** Null = the offset was deleted. */
+  /** Null = the offset was deleted, or expired. */
   readonly value: Buffer | null;
   readonly isControlRecord: boolean;
   readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
@@ -22,7 +23,7 @@ const ABORT = 0;
 export class LedgerLogFold {
   #committed: OffsetValue | null = null;
   /** By producer id: a publisher gets a new one when its epochs are used up. */
-  readonly #open = new Map<string, OffsetValue | null>();
+  readonly #open = new Map<string, OffsetValue>();
   #isComplete = false;
 
   constructor(
@@ -49,8 +50,10 @@ export class LedgerLogFold {
     }
     const key = offsetKeyOf(record.key);
     if (key === null || !isSame(key, this.ledger)) return;
-    const value = record.value === null ? null : offsetValueOf(record.value);
-    if (value?.metadata === this.barrier) {
+    // A ledger that was deleted, or that a coordinator with half of it thought expired, was committed all the same.
+    if (record.value === null) return;
+    const value = offsetValueOf(record.value);
+    if (value.metadata === this.barrier) {
       this.#isComplete = true;
       return;
     }
@@ -58,10 +61,13 @@ export class LedgerLogFold {
     else this.#committed = value;
   }
 
-  /** What was committed last in the part that was read; null = nothing, or it was deleted. */
+  /**
+   * What was committed last in the part that was read; null = nothing. Throws MalformedAnswerError if a transaction has no end: the cleaner
+   * keeps a marker as long as anything of its transaction, so that log has lost something.
+   */
   result(): OffsetValue | null {
-    // Its marker was cleaned away. That happens to commits only: what was aborted goes before its marker does.
-    return [...this.#open.values()].at(-1) ?? this.#committed;
+    if (this.#open.size > 0) throw new MalformedAnswerError('a transaction before the barrier has no end');
+    return this.#committed;
   }
 }
 

@@ -87,7 +87,7 @@ export async function publishBatch(
  * Looks a second time at what decided that this batch is the next one. A group coordinator that loses its partition while it
  * loads (a broker that was killed comes back, is fenced as its own predecessor, and leads again) answers for a moment from what it has
  * loaded so far: seen once as "no ledger" in a soak of mixed faults, Kafka 4.1.2. Had it shown the batch before, a committed one would have been
- * sent again. It cannot have taken the ledger write of this transaction, though: that needs the partition.
+ * sent again. This sees an error that has passed by the time of the ledger write; one that stays is what `ledgerInLog` is for.
  */
 export async function confirmLedger(client: TransactionClient, believedSeq: number): Promise<void> {
   const seq = Number((await client.ledgerBesideTransaction()).offset);

@@ -27,8 +27,8 @@ import { TransactionClient } from './transaction';
 
 type State = 'new' | 'ready' | 'busy' | 'doubt' | 'discarded';
 
-/** Longest read of a ledger's log; one that takes longer counts as unreadable. About 100 MB on the machine of the benches. */
-const LOG_MS = 10_000;
+/** Longest read of a ledger's log, with the wait for its turn: half a gigabyte on the machine of the benches. */
+const LOG_MS = 60_000;
 
 /** Told about a session's end and beginning; the sink counts by it. */
 export interface SessionObserver {
@@ -86,7 +86,7 @@ export class KafkaSession implements SinkSession {
   async ledgerInLog(believed: LedgerEntry | null, ageMs: number): Promise<LoggedLedger> {
     const limitMs = LOG_MS + this.#patienceMs();
     const logged = await this.#step('ready', 'reading the log of the ledger', limitMs, () =>
-      this.#client.ledgerInLog(new Deadline(LOG_MS), believed?.seq ?? 0, ageMs),
+      this.shared.logReads.use(() => this.#client.ledgerInLog(new Deadline(LOG_MS), believed?.seq ?? 0, ageMs)),
     );
     this.#state = 'doubt';
     if (logged.kind === 'unreadable') return logged;

@@ -6,6 +6,7 @@ import { Deadline } from './deadline';
 import { asOutboxError } from './failures';
 import { CREATION_MS, createTopic, TopicDirectory } from './topic-directory';
 import type { KafkaSettings } from './options';
+import { Slots } from './slots';
 
 const DAY_MS = 86_400_000;
 /** Kafka's default for offsets.retention.minutes; assumed where we may not read a broker's configuration. */
@@ -15,11 +16,14 @@ const BROKER_RESOURCE = 4;
 const LEDGER_REPLICAS = 3;
 /** Idle buffers of sends. One that grew beyond 4 MiB is not kept. */
 const KEPT_WRITERS = 8;
+const LOG_READS = 2;
 const KEPT_WRITER_BYTES = 4 * 1024 * 1024;
 
 /** What all sessions of a sink share: one lazy connection for questions, what was learned with it, and buffers. */
 export class Shared {
   readonly directory: TopicDirectory;
+  /** After a broker's end all publishers of the process are in doubt at once: what they read is decoded on its one thread. */
+  readonly logReads = new Slots(LOG_READS);
   /** False once a broker found a ledger's metadata too long: from then on it holds the batch id only. */
   placesFitLedger = true;
   #connections: Connections | null = null;

@@ -83,8 +83,8 @@ export class TransactionClient {
   }
 
   /**
-   * The ledger beside the open transaction: asked of the coordinator that acknowledged its ledger write, so of one that has loaded all
-   * that was committed before. Never of another one, which may not have.
+   * The ledger beside the open transaction: asked of the coordinator that acknowledged its ledger write, so of one that leads the
+   * partition. Never of another one, which may have loaded less.
    */
   async ledgerBesideTransaction(): Promise<CommittedOffset> {
     if (this.#groupCoordinator === null) throw new MalformedAnswerError("the ledger's coordinator was lost");

@@ -11,6 +11,7 @@ import { readInstallId } from '../../../src/postgres/tenants';
 import type { LedgerEntry, Sink, SinkSession } from '../../../src/sinks/sink';
 import { createDrainRig, readTopic } from '../../support/drain';
 import { misreading } from '../../support/misreading-sink';
+import type { Readings } from '../../support/misreading-sink';
 import type { DrainRig } from '../../support/drain';
 import { testServers } from '../../support/stack';
 
@@ -290,5 +291,13 @@ function reading(sink: Sink, retentionMs: number, before: () => Promise<void>): 
     await before();
     return session.readLedger();
   };
-  return { ...misreading(sink, { readLedger: read }), ledgerRetentionMs: () => Promise.resolve(retentionMs) };
+  // The log has been cleaned of it too.
+  const ledgerInLog: Readings['ledgerInLog'] = async (session, believed, ageMs) => {
+    const logged = await session.ledgerInLog(believed, ageMs);
+    return logged.kind === 'read' ? { kind: 'read', entry: null } : logged;
+  };
+  return {
+    ...misreading(sink, { readLedger: read, ledgerInLog }),
+    ledgerRetentionMs: () => Promise.resolve(retentionMs),
+  };
 }

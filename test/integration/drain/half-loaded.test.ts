@@ -71,6 +71,15 @@ describe('a ledger that is read half-loaded', () => {
     await publishedOnce([...first, ...later]);
   });
 
+  it('for good, as one that an operator has set back since, halts nothing', async () => {
+    const first = await rig.store('acme', 4);
+    await rig.drain(rig.worker('w1'));
+    const later = await rig.store('acme', 4);
+    const old = { seq: 9, batchId: randomUUID(), metadata: '' };
+    expect(await drain(stuckAt(rig.sink, old))).toMatchObject({ end: 'empty', published: 4, failure: null });
+    await publishedOnce([...first, ...later]);
+  });
+
   it('is no reason to doubt a ledger that is truly gone: the log says so too, and the publisher halts', async () => {
     await rig.store('acme', 4);
     await rig.drain(rig.worker('w1'));

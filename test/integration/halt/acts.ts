@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel } from 'kafkajs';
 import { resolveHalted } from '../../../src/activities/halt/activity';
+import { SessionCache } from '../../../src/activities/drain/session-cache';
 import type { DrainOutcome } from '../../../src/domain/drain';
 import type { HaltChoice, HaltOutcome } from '../../../src/domain/halt';
 import { ledgerGroup } from '../../../src/domain/publisher';
 import { readInstallId } from '../../../src/postgres/tenants';
-import type { Sink } from '../../../src/sinks/sink';
+import type { LedgerEntry, Sink } from '../../../src/sinks/sink';
 import { readTopic } from '../../support/drain';
 import type { DrainRig } from '../../support/drain';
+import { cleanedOf } from '../../support/misreading-sink';
 import { testServers } from '../../support/stack';
 
 export const REF = { tenant: 'acme', destination: 'kafka', shard: 0 };
@@ -16,7 +18,10 @@ export const TABLES = ['events', 'publishers', 'batches', 'replays', 'replay_eve
 
 /** What makes both sides contradict each other, and what an operator does; the rig is that of the test that runs. */
 export function haltActs(rig: () => DrainRig) {
-  const decide = (choice: Exclude<HaltChoice, 'recheck'>, sink: Sink = rig().sink): Promise<HaltOutcome> =>
+  /** What the log of the ledger has been cleaned of. */
+  let gone: LedgerEntry | null = null;
+  const sinkNow = (): Sink => (gone === null ? rig().sink : cleanedOf(rig().sink, gone));
+  const decide = (choice: Exclude<HaltChoice, 'recheck'>, sink: Sink = sinkNow()): Promise<HaltOutcome> =>
     resolveHalted(rig().worker('operator', { sink }), {
       ...{ publisher: REF, choice, by: 'test', why: 'the copy is from yesterday' },
     });
@@ -28,11 +33,14 @@ export function haltActs(rig: () => DrainRig) {
     ledgerLogProblem: () => rig().sink.ledgerLogProblem(),
     peekLedger: (ref) => rig().sink.peekLedger(ref),
     findMessages: (ref, search) => rig().sink.findMessages(ref, search),
-    open: (ref) => rig().sink.open(ref),
+    open: (ref) => sinkNow().open(ref),
     close: () => Promise.resolve(),
     ...changes,
   });
-  const drain = (): Promise<DrainOutcome> => rig().drain(rig().worker(randomUUID()));
+  const drain = (): Promise<DrainOutcome> => {
+    const sink = sinkNow();
+    return rig().drain(rig().worker(randomUUID(), { sink, sessions: new SessionCache(sink, 8) }));
+  };
   const halts = async (why: string): Promise<void> =>
     expect(await drain()).toMatchObject({
       end: 'halted',
@@ -68,7 +76,9 @@ export function haltActs(rig: () => DrainRig) {
     await session.publish({ batchId, seq, events: [] }, { deadlineMs: 8_000 });
     await session.discard();
   }
+  /** And has the log cleaned of it. */
   async function deleteLedger(): Promise<void> {
+    gone = await rig().sink.peekLedger(REF);
     const admin = new Kafka({ brokers: testServers().kafkaBrokers, logLevel: logLevel.NOTHING }).admin();
     await admin.connect();
     await admin.deleteGroups([ledgerGroup(await readInstallId(rig().db.pool), REF)]);

@@ -115,6 +115,16 @@ describe('ending a halt', () => {
     expect(await readTopic(rig.topic, 25)).toHaveLength(25);
   });
 
+  it('a ledger that was deleted halts nothing while its log is there', async () => {
+    const ids = await rig.store('acme', 20);
+    await drain();
+    await deleteLedger();
+    const more = await rig.store('acme', 5);
+    expect(await rig.drain(rig.worker('with the log'))).toMatchObject({ end: 'empty', published: 5 });
+    expect([...(await copies(25)).keys()].sort()).toEqual([...ids, ...more].sort());
+    expect(await readTopic(rig.topic, 25)).toHaveLength(25);
+  });
+
   it('a resend that is cut short leaves both sides apart, also if no batch was ever settled', async () => {
     const ids = await rig.store('acme', 3);
     const { fence, revision } = await takeOver(rig.db.pool, REF, 'dead');
@@ -131,7 +141,7 @@ describe('ending a halt', () => {
     await halts('older than the broker keeps offsets');
     const sink = sinkWith({
       open(ref) {
-        const own = rig.sink.open(ref);
+        const own = sinkWith({}).open(ref);
         own.publish = () => Promise.reject(new Error('cut short'));
         return own;
       },
