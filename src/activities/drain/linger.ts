@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { publisherId } from '../../domain/publisher';
 import type { PublisherRef } from '../../domain/publisher';
 import { pendingExists } from '../../postgres/claims';
+import { Cycles } from './cycles';
 import type { Turn } from './turns';
 import { FREE_TURN, Turns } from './turns';
 
@@ -28,6 +29,8 @@ export class LingerHub {
   private suspects = 0;
 
   private readonly turns: Turns;
+  /** How often the publishers of this worker come round. */
+  readonly cycles = new Cycles();
 
   /** `slots`: activities at the same time; `turns`: how many of them publish, the others linger or wait for a turn. */
   constructor(

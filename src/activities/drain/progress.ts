@@ -1,6 +1,7 @@
 import type { DrainEnd, DrainRequest } from '../../domain/drain';
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_ON_POISON } from '../../domain/hold-key';
 import type { OnPoison } from '../../domain/hold-key';
+import { publisherId } from '../../domain/publisher';
 import type { DrainDeps } from './context';
 import type { BatchLimit } from './batch-share';
 import { batchShare } from './batch-share';
@@ -17,6 +18,12 @@ const TURN_MS = 1_000;
 /** Waits for turns come on top of `maxMs`, up to this, ms: within the margin after which the activity counts as stuck. */
 const WAITS_MS = 60_000;
 const WEIGHT = { least: 0.25, most: 10 };
+
+/**
+ * A drain is over up to this part of its time early. Fifty quiet tenants that had started together ended together every 20 s, and
+ * their next events woke them together: p99 of 1.7 s, alone on the machine.
+ */
+const EARLY = 0.4;
 
 const CAUTIOUS_EVENTS = 500;
 
@@ -40,7 +47,9 @@ export class DrainProgress {
   readonly pace = new Pace();
   private startedAt = Date.now();
   private turnAt = Date.now();
+  private turnMs = TURN_MS;
   private waitedMs = 0;
+  private readonly maxMs: number;
 
   constructor(
     private readonly deps: DrainDeps,
@@ -50,18 +59,32 @@ export class DrainProgress {
     /** Recorded under this grant by an earlier attempt whose result was lost. */
     readonly before: { readonly events: number; readonly bytes: number },
     private readonly turn: Turn,
-  ) {}
+  ) {
+    this.maxMs = request.maxMs * (1 - EARLY * Math.random());
+  }
 
   /** The take-over is done: from here on the drain's time counts. */
   begin(): void {
     this.startedAt = Date.now();
-    this.turnAt = this.startedAt;
+    this.turnStarts();
+  }
+
+  /** A turn is as long as the publisher's weight, and as its cycle beside those of others. */
+  private turnStarts(): void {
+    this.turnAt = Date.now();
+    const weight = Math.min(WEIGHT.most, Math.max(WEIGHT.least, this.request.weight ?? 1));
+    const { cycles } = this.deps.linger;
+    this.turnMs = TURN_MS * weight * cycles.started(publisherId(this.request.publisher), this.turnAt);
+  }
+
+  /** The turn ends for the sake of others. */
+  private turnCut(): void {
+    this.deps.linger.cycles.cut(publisherId(this.request.publisher), this.turnAt);
   }
 
   /** True when others have waited long enough for this drain's turn. */
   get turnOver(): boolean {
-    const weight = Math.min(WEIGHT.most, Math.max(WEIGHT.least, this.request.weight ?? 1));
-    return Date.now() - this.turnAt >= TURN_MS * weight;
+    return Date.now() - this.turnAt >= this.turnMs;
   }
 
   /** Waits for the drain's first turn; otherwise says how it ends, having touched nothing. */
@@ -81,6 +104,12 @@ export class DrainProgress {
     return over.signal.aborted ? 'time' : 'go';
   }
 
+  /** The turn is over and others wait: joins the queue again. */
+  async giveWay(): Promise<void> {
+    this.turnCut();
+    await this.yieldTurn(() => Promise.resolve());
+  }
+
   /** Lets others publish while `pause` runs, then waits for the next turn. */
   async yieldTurn<T>(pause: () => Promise<T>): Promise<T> {
     this.turn.give();
@@ -89,7 +118,7 @@ export class DrainProgress {
     } finally {
       const asked = Date.now();
       await this.turn.take(this.stop);
-      this.turnAt = Date.now();
+      this.turnStarts();
       this.waitedMs += this.turnAt - asked;
     }
   }
@@ -142,13 +171,16 @@ export class DrainProgress {
   mustEnd(): DrainEnd | null {
     if (this.stop.aborted) return 'stopping';
     if (this.remaining === 0 || this.remainingBytes === 0) return 'granted';
-    if (this.deps.linger.crowded && this.turnOver) return 'time';
-    const limit = this.request.maxMs + Math.min(this.waitedMs, WAITS_MS);
+    if (this.deps.linger.crowded && this.turnOver) {
+      this.turnCut();
+      return 'time';
+    }
+    const limit = this.maxMs + Math.min(this.waitedMs, WAITS_MS);
     return Date.now() - this.startedAt >= limit ? 'time' : null;
   }
 
   /** How long the drain may wait for new events now. */
   get lingerMs(): number {
-    return Math.min(this.request.lingerMs, this.startedAt + this.request.maxMs - Date.now());
+    return Math.min(this.request.lingerMs, this.startedAt + this.maxMs - Date.now());
   }
 }

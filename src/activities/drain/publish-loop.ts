@@ -67,7 +67,7 @@ export class PublishLoop {
       }
       if (this.deps.linger.awaited && this.progress.turnOver) {
         await this.settles.finish();
-        await this.progress.yieldTurn(() => Promise.resolve());
+        await this.progress.giveWay();
         // A turn later the selection is old: an empty one would send this drain to linger, and to wait for another turn.
         selection = await this.claim(false);
         continue;
