@@ -49,6 +49,7 @@ export function splitAborted<R extends LogRecord>(
   return result;
 }
 
-function isAbortMarker(key: Buffer | null): boolean {
+/** True of the control record that ends a transaction without effect. */
+export function isAbortMarker(key: Buffer | null): boolean {
   return key !== null && key.length >= 4 && key.readInt16BE(2) === ABORT;
 }

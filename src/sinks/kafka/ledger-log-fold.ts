@@ -1,3 +1,4 @@
+import { isAbortMarker } from './aborted';
 import { MalformedAnswerError } from './failures';
 import { offsetKeyOf, offsetValueOf } from './offset-record';
 import type { OffsetKey, OffsetValue } from './offset-record';
@@ -10,9 +11,6 @@ export interface LogRecord {
   readonly isControlRecord: boolean;
   readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
 }
-
-/** Control record key: int16 version, int16 type; type 0 is ABORT. */
-const ABORT = 0;
 
 /**
  * Follows one ledger through its log: what each transaction wrote counts once its commit marker comes. Up to the barrier, a record
@@ -45,7 +43,7 @@ export class LedgerLogFold {
       const written = this.#open.get(producerId);
       if (written === undefined) return;
       this.#open.delete(producerId);
-      if (record.key.readInt16BE(2) !== ABORT) this.#committed = written;
+      if (!isAbortMarker(record.key)) this.#committed = written;
       return;
     }
     const key = offsetKeyOf(record.key);

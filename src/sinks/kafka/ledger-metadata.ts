@@ -1,4 +1,4 @@
-import type { OutgoingBatch, Placement } from '../sink';
+import type { LedgerEntry, OutgoingBatch, Placement } from '../sink';
 import { crc32c } from './crc32c';
 import { assignPlaces } from './places';
 import type { PartitionPlan, SentRun } from './places';
@@ -25,6 +25,12 @@ export function ledgerMetadata(batch: OutgoingBatch, plan: PartitionPlan, runs: 
 /** Metadata without places. */
 export function shortMetadata(batch: OutgoingBatch): string {
   return `${FORMAT} ${batch.batchId}`;
+}
+
+/** A committed offset as a ledger entry; null if it says that nothing was committed (-1). */
+export function ledgerEntryOf({ offset, metadata }: { offset: string | number; metadata: string }): LedgerEntry | null {
+  const seq = Number(offset);
+  return seq < 0 ? null : { seq, batchId: batchIdOf(metadata), metadata };
 }
 
 /** The batch id in a ledger's metadata. Foreign metadata is returned whole: it equals no batch id, so the drain halts. */

@@ -3,7 +3,7 @@ import type { PublisherRef } from '../../domain/publisher';
 import type { LedgerEntry } from '../sink';
 import { CODE, isAnswer } from './answer-error';
 import { Deadline } from './deadline';
-import { batchIdOf } from './ledger-metadata';
+import { ledgerEntryOf } from './ledger-metadata';
 import { offsetFetch } from './offset-fetch';
 import type { Shared } from './shared';
 
@@ -18,12 +18,11 @@ const BUSY = [
 export async function peekLedger(shared: Shared, ref: PublisherRef): Promise<LedgerEntry | null> {
   const { installId, ledgerTopic, requestTimeoutMs } = shared.settings;
   const group = ledgerGroup(installId, ref);
-  const { offset, metadata } = await shared.use('showing the ledger', (connections) =>
+  const committed = await shared.use('showing the ledger', (connections) =>
     new Deadline(requestTimeoutMs).retry(
       async () => connections.send(await connections.coordinator('group', group), offsetFetch(group, ledgerTopic, 0)),
       (error) => isAnswer(error, ...BUSY),
     ),
   );
-  const seq = Number(offset);
-  return seq < 0 ? null : { seq, batchId: batchIdOf(metadata), metadata };
+  return ledgerEntryOf(committed);
 }

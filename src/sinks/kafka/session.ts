@@ -16,7 +16,7 @@ import { Connections } from './connections';
 import { Deadline } from './deadline';
 import { asOutboxError } from './failures';
 import type { Phase } from './failures';
-import { batchIdOf, placesFrom } from './ledger-metadata';
+import { ledgerEntryOf, placesFrom } from './ledger-metadata';
 import type { TransactionOutcome } from './options';
 import { withPlainKey } from './partitioner';
 import { planPartitions } from './places';
@@ -27,7 +27,7 @@ import { TransactionClient } from './transaction';
 
 type State = 'new' | 'ready' | 'busy' | 'doubt' | 'discarded';
 
-/** Longest read of a ledger's log, with the wait for its turn: half a gigabyte on the machine of the benches. */
+/** Longest read of a ledger's log: beyond it the take-over fails, and is tried again. */
 const LOG_MS = 60_000;
 
 /** Told about a session's end and beginning; the sink counts by it. */
@@ -68,9 +68,7 @@ export class KafkaSession implements SinkSession {
 
   async readLedger(): Promise<LedgerEntry | null> {
     return this.#step('ready', 'reading the ledger', this.#patienceMs(), async (deadline) => {
-      const { offset, metadata } = await this.#client.committedLedger(deadline);
-      const seq = Number(offset);
-      return seq < 0 ? null : { seq, batchId: batchIdOf(metadata), metadata };
+      return ledgerEntryOf(await this.#client.committedLedger(deadline));
     });
   }
 
@@ -86,14 +84,13 @@ export class KafkaSession implements SinkSession {
   async ledgerInLog(believed: LedgerEntry | null, ageMs: number): Promise<LoggedLedger> {
     const limitMs = LOG_MS + this.#patienceMs();
     const logged = await this.#step('ready', 'reading the log of the ledger', limitMs, () =>
-      this.shared.logReads.use(() => this.#client.ledgerInLog(new Deadline(LOG_MS), believed?.seq ?? 0, ageMs)),
+      this.shared.logReads.runExclusive(() =>
+        this.#client.ledgerInLog(new Deadline(LOG_MS), believed?.seq ?? 0, ageMs),
+      ),
     );
     this.#state = 'doubt';
     if (logged.kind === 'unreadable') return logged;
-    const { entry } = logged;
-    if (entry === null) return { kind: 'read', entry };
-    const { offset: seq, metadata } = entry;
-    return { kind: 'read', entry: { seq, batchId: batchIdOf(metadata), metadata } };
+    return { kind: 'read', entry: logged.entry && ledgerEntryOf(logged.entry) };
   }
 
   async preflight(events: readonly OutboxEvent[], plainKey?: PlainKey): Promise<Preflight> {

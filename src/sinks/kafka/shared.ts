@@ -1,3 +1,4 @@
+import { Semaphore } from 'async-mutex';
 import { OutboxError, isOutboxError } from '../../domain/errors';
 import { AnswerError, CODE } from './answer-error';
 import { ByteWriter } from './byte-writer';
@@ -6,7 +7,6 @@ import { Deadline } from './deadline';
 import { asOutboxError } from './failures';
 import { CREATION_MS, createTopic, TopicDirectory } from './topic-directory';
 import type { KafkaSettings } from './options';
-import { Slots } from './slots';
 
 const DAY_MS = 86_400_000;
 /** Kafka's default for offsets.retention.minutes; assumed where we may not read a broker's configuration. */
@@ -23,7 +23,7 @@ const KEPT_WRITER_BYTES = 4 * 1024 * 1024;
 export class Shared {
   readonly directory: TopicDirectory;
   /** After a broker's end all publishers of the process are in doubt at once: what they read is decoded on its one thread. */
-  readonly logReads = new Slots(LOG_READS);
+  readonly logReads = new Semaphore(LOG_READS);
   /** False once a broker found a ledger's metadata too long: from then on it holds the batch id only. */
   placesFitLedger = true;
   #connections: Connections | null = null;
