@@ -77,8 +77,8 @@ export class DrainProgress {
     this.turnMs = TURN_MS * weight * cycles.started(publisherId(this.request.publisher), this.turnAt);
   }
 
-  /** The turn ends for the sake of others. */
-  private turnCut(): void {
+  /** The turn ends although there may be more: the publisher joins the queue again. */
+  turnCut(): void {
     this.deps.linger.cycles.cut(publisherId(this.request.publisher), this.turnAt);
   }
 
@@ -171,10 +171,7 @@ export class DrainProgress {
   mustEnd(): DrainEnd | null {
     if (this.stop.aborted) return 'stopping';
     if (this.remaining === 0 || this.remainingBytes === 0) return 'granted';
-    if (this.deps.linger.crowded && this.turnOver) {
-      this.turnCut();
-      return 'time';
-    }
+    if (this.deps.linger.crowded && this.turnOver) return 'time';
     const limit = this.maxMs + Math.min(this.waitedMs, WAITS_MS);
     return Date.now() - this.startedAt >= limit ? 'time' : null;
   }

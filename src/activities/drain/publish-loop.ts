@@ -62,6 +62,7 @@ export class PublishLoop {
       await this.topics.save();
       const end = this.progress.mustEnd();
       if (end !== null) {
+        if (end === 'time') this.progress.turnCut();
         await this.settles.finish();
         return end;
       }

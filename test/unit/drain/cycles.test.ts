@@ -74,6 +74,16 @@ describe('cycles of turns', () => {
     );
   });
 
+  it('are not those of a publisher that was paused or elsewhere for long: nobody else gets shorter turns for it', () => {
+    const cycles = new Cycles();
+    cycles.cut('a', 0);
+    cycles.cut('b', 0);
+    cycles.cut('c', 0);
+    expect(cycles.started('a', 1_000)).toBe(1);
+    expect(cycles.started('b', 3_600_000)).toBe(1);
+    expect(cycles.started('c', 1_000)).toBe(1);
+  });
+
   it('start with a cut: a publisher that had nothing left for a while has no cycle', () => {
     const cycles = new Cycles();
     expect(cycles.started('a', 0)).toBe(1);
