@@ -90,7 +90,8 @@ export class PublishLoop {
         continue;
       }
       if (this.progress.blocked.size > 0) return 'failed';
-      if (!(await waitForMore(this.deps, this.hold, this.progress, selection.revision))) return 'empty';
+      const waited = await waitForMore(this.deps, this.hold, this.progress, selection.revision);
+      if (waited !== 'more') return waited;
       selection = await this.claim(false);
     }
   }
