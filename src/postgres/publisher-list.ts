@@ -14,6 +14,8 @@ export interface ListedPublisher extends PublisherRef {
   readonly paused: Readonly<Record<string, unknown>> | null;
   readonly halted: Readonly<Record<string, unknown>> | null;
   readonly limits: Readonly<Record<string, unknown>>;
+  /** Topics that take no events, with their error codes. */
+  readonly blocked: Readonly<Record<string, unknown>> | null;
   readonly updatedAt: Date;
   /** The tenant's; null if its publisher outlived it. */
   readonly settings: Readonly<Record<string, unknown>> | null;
@@ -38,7 +40,7 @@ export async function listPublishers(
   return query<ListedPublisher & Record<string, unknown>>(
     db,
     `select tenant_id as tenant, destination, shard::int, state, state_until as "stateUntil", recorded::text, settled::text,
-            fence::text, drained_by as "drainedBy", paused, halted, limits, updated_at as "updatedAt",
+            fence::text, drained_by as "drainedBy", paused, halted, limits, blocked, updated_at as "updatedAt",
             (select settings from outbox.tenants t where t.tenant_id = p.tenant_id) as settings
      from outbox.publishers p
      where (tenant_id, destination, shard) > ($1::text, $2::text, $3::smallint)

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { PublisherState } from '../../domain/publisher-state';
+import { readPublisher } from '../../postgres/publishers';
 import type { AdminContext } from './context';
-import { command, isoOf } from './context';
+import { command, isoOf, publisherOf } from './context';
 import { moment, tenantParams, timestamp, why, whyBody } from './contract';
 import { route } from './route';
 import type { AdminRoute } from './route';
@@ -23,7 +24,12 @@ export function pauseRoutes(context: AdminContext): AdminRoute[] {
       reach: 'tenant',
       params: tenantParams,
       body: z.strictObject({ why, until: timestamp.optional() }),
-      answer: pausedBody,
+      answer: pausedBody.extend({
+        complete: z.boolean().meta({
+          description:
+            'no batch is in doubt any more; until then ask for the publisher, complete when `recorded` equals `settled`',
+        }),
+      }),
       async handle({ params, body, caller }) {
         const { after } = await command(context, {
           tenant: params.tenant,
@@ -34,7 +40,7 @@ export function pauseRoutes(context: AdminContext): AdminRoute[] {
           args: body.until === undefined ? {} : { until: body.until },
           part: pausedOf,
         });
-        return toBody(after);
+        return { ...toBody(after), complete: await isComplete(context, params.tenant) };
       },
     }),
     route({
@@ -60,6 +66,12 @@ export function pauseRoutes(context: AdminContext): AdminRoute[] {
       },
     }),
   ];
+}
+
+/** No batch is recorded once the row says paused, so what is settled then is all. The workflow answers before it writes the row. */
+async function isComplete({ pool }: AdminContext, tenant: string): Promise<boolean> {
+  const row = await readPublisher(pool, publisherOf(tenant));
+  return row === null || (row.paused !== null && row.recorded === row.settled);
 }
 
 function pausedOf(state: PublisherState): object | null {

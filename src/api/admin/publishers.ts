@@ -26,6 +26,7 @@ const publisherBody = z.strictObject({
   paused: json.nullable(),
   halted: json.nullable(),
   limits: json,
+  blocked: json.nullable().meta({ description: 'topics that take no events, each with its error code' }),
   updated_at: z.string(),
 });
 
@@ -109,6 +110,7 @@ function toBody(row: ListedPublisher): z.input<typeof publisherBody> {
     paused: row.paused,
     halted: row.halted,
     limits: row.limits,
+    blocked: row.blocked,
     updated_at: row.updatedAt.toISOString(),
   };
 }

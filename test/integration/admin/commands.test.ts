@@ -79,7 +79,12 @@ describe('orders to publishers', () => {
     await client.workflow.getHandle(`publisher:${tenant}`).terminate('a test');
     // Without a workflow the row answers, and it remembers who holds the breaker open.
     expect((await ask('getCircuit', { params: { tenant } })).body).toMatchObject({ state: 'open', held_open: true });
+    await rig.installation.query(
+      `update outbox.publishers set blocked = '{"orders":"KAFKA_TOPIC_MISSING"}' where tenant_id = $1`,
+      [tenant],
+    );
     const row = await ask('getPublisher', { params: { tenant } });
+    expect(row.body['blocked']).toEqual({ orders: 'KAFKA_TOPIC_MISSING' });
     expect(row.body).toMatchObject({ workflow: null, workflow_reason: expect.stringContaining('No workflow runs') });
     expect(await published(tenant)).toBe(0);
     expect((await order('resetCircuit', tenant)).body).toMatchObject({ state: 'closed', held_open: false });
@@ -241,6 +246,8 @@ describe('orders to publishers', () => {
       paused: { by: 'OUTBOX_ADMIN_KEY', why: 'a test', until: '2099-01-01T00:00:00.000Z' },
     });
     await enqueue(tenant);
+    // Either at once or as soon as the workflow has written its row.
+    await until('it is complete', async () => (await order('pauseTenant', tenant)).body['complete'] === true);
     await until(
       'the row says paused',
       async () => (await ask('getPublisher', { params: { tenant } })).body['state'] === 'paused',
@@ -252,7 +259,7 @@ describe('orders to publishers', () => {
     await client.workflow.getHandle(`publisher:${tenant}`).terminate('a test');
     expect((await order('resumeTenant', tenant)).body).toMatchObject({ paused: null });
     await until('it is published', async () => (await published(tenant)) === 1);
-    expect(await actions(tenant)).toEqual(['tenant.pause', 'tenant.resume']);
+    expect([...new Set(await actions(tenant))]).toEqual(['tenant.pause', 'tenant.resume']);
   });
 
   it('pauses everything with one row, and resumes', async () => {
