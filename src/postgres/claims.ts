@@ -4,6 +4,7 @@ import { DEFAULT_ON_POISON } from '../domain/hold-key';
 import type { OnPoison } from '../domain/hold-key';
 import type { PublisherRef } from '../domain/publisher';
 import { ASIDE_LANE, HELD_FROM, IS_HELD } from './hold-key';
+import { idBounds } from './id-bounds';
 import type { Db } from './query';
 import { query, queryText } from './query';
 import { fenceOf, fenced, readPublisher, refColumns, refOf, refValues } from './publishers';
@@ -137,8 +138,8 @@ export async function eventsByIds(db: Db, tenant: string, ids: readonly string[]
   const rows = await queryText<EventColumns>(
     db,
     `select ${EVENT_COLUMNS} from unnest($2::bigint[]) with ordinality as u (id, ord)
-     join outbox.events e on e.tenant_id = $1 and e.event_id = u.id order by u.ord`,
-    [tenant, ids],
+     join outbox.events e on e.tenant_id = $1 and e.event_id = u.id and e.event_id between $3 and $4 order by u.ord`,
+    [tenant, ids, ...idBounds(ids)],
   );
   if (rows.length !== ids.length) {
     throw new OutboxError(

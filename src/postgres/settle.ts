@@ -1,6 +1,7 @@
 import type { Held } from './held';
 import { MINE, RENEWED, heldValues, inconsistent, readHeld } from './held';
 import type { Db } from './query';
+import { idBounds } from './id-bounds';
 import { query } from './query';
 import { settleCopies } from './replay-writes';
 
@@ -80,16 +81,4 @@ export async function settleBatch(
     batch,
     `cannot settle ${batch.seq} as ${batch.batchId}: settled ${row.settled}, recorded ${row.recorded}`,
   );
-}
-
-/** Smallest and largest of ids in decimal; a batch of two lanes, or recorded anew, is not in order. */
-function idBounds(ids: readonly string[]): [string | null, string | null] {
-  let min: bigint | null = null;
-  let max: bigint | null = null;
-  for (const text of ids) {
-    const id = BigInt(text);
-    if (min === null || id < min) min = id;
-    if (max === null || id > max) max = id;
-  }
-  return [min?.toString() ?? null, max?.toString() ?? null];
 }
