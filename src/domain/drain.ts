@@ -55,15 +55,13 @@ export interface DrainOutcome {
  * empty    nothing to do any more; the row says sleeping, wakes arrive by signal
  * granted  the grant is used up
  * time     `maxMs` is over (or others wait); more may be pending
- * lingering `maxMs` is over while it waited for new events, and it has published some: the next drain goes on waiting
  * stopping this worker shuts down
  * fenced   another drain took over
  * failed   see `failure`
  * paused   an operator paused this publisher or all of them; the row says sleeping, the sweep or the workflow goes on later
  * halted   row and ledger contradict each other; an operator must decide
  */
-export type DrainEnd =
-  'empty' | 'granted' | 'time' | 'lingering' | 'stopping' | 'fenced' | 'failed' | 'paused' | 'halted';
+export type DrainEnd = 'empty' | 'granted' | 'time' | 'stopping' | 'fenced' | 'failed' | 'paused' | 'halted';
 
 export interface DrainFailure {
   readonly code: ErrorCode;

@@ -53,7 +53,7 @@ export function drainEnded(
     ...state,
     counters,
     quota,
-    usage: outcome.end === 'empty' || outcome.end === 'lingering' ? keptUp(usage) : usage,
+    usage: outcome.end === 'empty' ? keptUp(usage) : usage,
     breaker,
     halted: outcome.end === 'halted' ? { why: haltReason(outcome), since: now } : state.halted,
     drain: {

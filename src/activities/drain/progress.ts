@@ -176,15 +176,6 @@ export class DrainProgress {
     return Date.now() - this.startedAt >= limit ? 'time' : null;
   }
 
-  /**
-   * True for a drain that was cut while it waited for new events, after it had published some. It does not go to sleep then:
-   * of 50 tenants with an event a second each sixteenth event met a sleeping publisher, and waking one takes 50 ms to a second on
-   * a busy machine. One that has published nothing sleeps, or drains shorter than the linger would follow each other for ever.
-   */
-  get lingering(): boolean {
-    return this.recorded > 0 && this.lingerMs <= 0 && this.request.lingerMs > 0 && !this.deps.linger.crowded;
-  }
-
   /** How long the drain may wait for new events now. */
   get lingerMs(): number {
     return Math.min(this.request.lingerMs, this.startedAt + this.maxMs - Date.now());

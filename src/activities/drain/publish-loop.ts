@@ -90,8 +90,7 @@ export class PublishLoop {
         continue;
       }
       if (this.progress.blocked.size > 0) return 'failed';
-      const waited = await waitForMore(this.deps, this.hold, this.progress, selection.revision);
-      if (waited !== 'more') return waited;
+      if (!(await waitForMore(this.deps, this.hold, this.progress, selection.revision))) return 'empty';
       selection = await this.claim(false);
     }
   }

@@ -1,4 +1,3 @@
-import type { DrainEnd } from '../../domain/drain';
 import { OutboxError } from '../../domain/errors';
 import { failpoint } from '../../failpoints/failpoint';
 import { pendingExists } from '../../postgres/claims';
@@ -11,23 +10,22 @@ import type { DrainProgress } from './progress';
  * The backlog is empty: linger, then go to sleep. The row says `sleeping` before the last look, so that an event
  * committed in between either is seen by that look or finds a sleeping row and wakes. The same for an operator who releases
  * a key: either the row's revision is no longer that of the last selection, or the operator finds a sleeping row.
- * Resolves with `more` when there may be something to claim, otherwise with how the drain ends.
+ * Resolves false when the drain may end.
  */
 export async function waitForMore(
   deps: DrainDeps,
   hold: Hold,
   progress: DrainProgress,
   revision: number,
-): Promise<'more' | Extract<DrainEnd, 'empty' | 'lingering'>> {
+): Promise<boolean> {
   const { lingerMs, stop } = progress;
-  if (await progress.yieldTurn(() => deps.linger.wait(hold.ref, lingerMs, stop))) return 'more';
-  if (progress.stop.aborted || hold.clean === null) return 'more';
-  if (progress.lingering) return 'lingering';
+  if (await progress.yieldTurn(() => deps.linger.wait(hold.ref, lingerMs, stop))) return true;
+  if (progress.stop.aborted) return true;
+  if (hold.clean === null) return true;
   await failpoint('before_sleep');
   const asleep = await goToSleep(deps, hold, hold.clean.fence);
   await failpoint('after_sleep');
-  const missed = asleep.revision !== revision || (await pendingExists(deps.pool, [hold.ref])).length > 0;
-  return missed ? 'more' : 'empty';
+  return asleep.revision !== revision || (await pendingExists(deps.pool, [hold.ref])).length > 0;
 }
 
 /** Writes that the drain sleeps, under its fence: `as` it, or as what waits says. Rejects with FENCED. */

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { PublisherState } from '../../domain/publisher-state';
-import { readPublisher } from '../../postgres/publishers';
 import type { AdminContext } from './context';
-import { command, isoOf, publisherOf } from './context';
+import { command, isoOf } from './context';
 import { moment, tenantParams, timestamp, why, whyBody } from './contract';
 import { route } from './route';
 import type { AdminRoute } from './route';
@@ -24,12 +23,7 @@ export function pauseRoutes(context: AdminContext): AdminRoute[] {
       reach: 'tenant',
       params: tenantParams,
       body: z.strictObject({ why, until: timestamp.optional() }),
-      answer: pausedBody.extend({
-        complete: z.boolean().meta({
-          description:
-            'no batch is in doubt any more; until then ask for the publisher, complete when `recorded` equals `settled`',
-        }),
-      }),
+      answer: pausedBody,
       async handle({ params, body, caller }) {
         const { after } = await command(context, {
           tenant: params.tenant,
@@ -40,7 +34,7 @@ export function pauseRoutes(context: AdminContext): AdminRoute[] {
           args: body.until === undefined ? {} : { until: body.until },
           part: pausedOf,
         });
-        return { ...toBody(after), complete: await isComplete(context, params.tenant) };
+        return toBody(after);
       },
     }),
     route({
@@ -66,12 +60,6 @@ export function pauseRoutes(context: AdminContext): AdminRoute[] {
       },
     }),
   ];
-}
-
-/** No batch is recorded once the row says paused, so what is settled then is all. The workflow answers before it writes the row. */
-async function isComplete({ pool }: AdminContext, tenant: string): Promise<boolean> {
-  const row = await readPublisher(pool, publisherOf(tenant));
-  return row === null || (row.paused !== null && row.recorded === row.settled);
 }
 
 function pausedOf(state: PublisherState): object | null {

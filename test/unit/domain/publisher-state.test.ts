@@ -129,15 +129,6 @@ describe('publisher state', () => {
     expect(turns(initialState(REF, defaultConfig(), T0), 3, dead).breaker.state).toBe('open');
   });
 
-  it('a drain that was cut while it waited for events is followed by another, and has kept up', () => {
-    const start = initialState(REF, defaultConfig(), T0);
-    const behind = { ...start, usage: { ...start.usage, throttledSince: T0 } };
-    const next = turn(behind, T0, outcome({ end: 'lingering', published: 3 }));
-    expect(next.drain).toMatchObject({ woken: true, doubt: false, retryAt: null });
-    expect(next.usage.throttledSince).toBeNull();
-    expect(decide(next, T0, 1_000).kind).toBe('drain');
-  });
-
   it('a drain that ended before it took over leaves a doubt as it was', () => {
     const start = initialState(REF, defaultConfig(), T0);
     for (const end of ['stopping', 'time'] as const) {
