@@ -24,6 +24,7 @@ import type { Foundation } from './foundation';
 import { Waker } from '../wake/waker';
 import { temporalClient } from '../temporal/client';
 import { KnownSearchAttributes } from '../temporal/known-search-attributes';
+import { STEP_LIMIT } from '../temporal/step-limit';
 import { findSearchAttributes, registerSearchAttributes } from '../temporal/search-attributes';
 
 /** A grant that one drain can hardly use up in its time: quotas cut it, not this. */
@@ -111,6 +112,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     taskQueue: config.temporal.taskQueue,
     identity,
     ...workflows(),
+    ...STEP_LIMIT,
     activities: {
       drain,
       resolveHalt: resolveHaltActivity(drainDeps),

@@ -4,6 +4,7 @@ import { renderReport } from '../../src/audit/report';
 import { withTraffic } from '../../faults/harness/fault-run';
 import type { FaultRun, FaultRunOptions } from '../../faults/harness/fault-run';
 import type { Rig, RigOptions } from '../../faults/harness/rig';
+import type { Service } from '../../faults/harness/service-process';
 import type { Draft } from '../../faults/traffic/drafts';
 import { enqueueAll as enqueueDrafts } from '../../faults/traffic/enqueue-all';
 import { testServers } from './stack';
@@ -36,6 +37,13 @@ export async function faultRun(
 /** Enqueues drafts in one SQL transaction, as an application would; resolves with what its log would say. */
 export async function enqueueAll(rig: Rig, drafts: readonly Draft[]): Promise<Acknowledged[]> {
   return enqueueDrafts(rig.direct.databaseUrl, drafts);
+}
+
+/** Ends a service as its supervisor would; fails with the end of its log unless it ends in order. */
+export async function stopsCleanly({ child }: Service): Promise<void> {
+  const { code, signal } = await child.stop();
+  if (code === 0) return;
+  throw new Error(`${child.options.name} ended with code ${code}, signal ${signal}, not in order:\n${child.logTail()}`);
 }
 
 /** Fails with the whole report unless the audit is clean; then says in one line what was shown. */
