@@ -6,7 +6,7 @@ import type { PublisherRef } from '../domain/publisher';
 import { ASIDE_LANE, HELD_FROM, IS_HELD } from './hold-key';
 import { idBounds } from './id-bounds';
 import type { Db } from './query';
-import { query, queryText } from './query';
+import { queryText } from './query';
 import { fenceOf, fenced, readPublisher, refColumns, refOf, refValues } from './publishers';
 
 const columns = (
@@ -52,6 +52,11 @@ export interface ClaimOptions {
   readonly window?: number;
   /** Only under this fence, else FENCED: what is pending on another server may be published already where the fence is from. */
   readonly fence?: string;
+  /**
+   * Few events are expected, as of a tenant that publishes one now and then: the statement is then prepared. Planning it costs 1.25 ms and
+   * running it 0.15. Not for a backlog: without its values the planner does not know how many events are asked for.
+   */
+  readonly few?: boolean;
 }
 
 export interface Claim {
@@ -115,6 +120,7 @@ export async function selectPending(db: Db, ref: PublisherRef, options: ClaimOpt
       Math.max(options.limit, options.window ?? 0),
       options.fence ?? null,
     ],
+    options.few === true ? 'claim of few' : undefined,
   );
   const first = rows[0];
   if (first === undefined) {
@@ -162,11 +168,11 @@ const COPY_TO_CLAIM = `exists (
 
 /**
  * Which of these publishers have an event or a copy to look at: pending, in no unsettled batch and not set aside. One query for all that
- * linger.
+ * linger. Prepared: up to 200 times a second, planning it costs 0.4 ms and running it for 50 publishers 0.16.
  */
 export async function pendingExists(db: Db, refs: readonly PublisherRef[]): Promise<PublisherRef[]> {
   if (refs.length === 0) return [];
-  return query<PublisherRef & Record<string, unknown>>(
+  const rows = await queryText<[tenant: string, destination: string, shard: string]>(
     db,
     `select u.tenant, u.destination, u.shard::int
      from unnest($1::text[], $2::text[], $3::smallint[]) as u (tenant, destination, shard)
@@ -179,8 +185,20 @@ export async function pendingExists(db: Db, refs: readonly PublisherRef[]): Prom
            where b.tenant_id = u.tenant and b.destination = u.destination and b.shard = u.shard and b.settled_at is null
              and e.event_id = any (b.event_ids)))
        or ${COPY_TO_CLAIM}`,
-    refColumns(refs),
+    refColumns(refs).map(padded),
+    'look of the lingering',
   );
+  return rows.map(([tenant, destination, shard]) => ({ tenant, destination, shard: Number(shard) }));
+}
+
+/**
+ * The planner expects ten elements of an array that it does not know. With fewer it would find a plan for these values cheaper than
+ * the one it keeps, and go on planning.
+ */
+const EXPECTED_ELEMENTS = 10;
+
+function padded(column: readonly unknown[]): unknown[] {
+  return [...column, ...new Array<null>(Math.max(0, EXPECTED_ELEMENTS - column.length)).fill(null)];
 }
 
 export function toEvent(tenant: string, c: EventColumns): OutboxEvent {

@@ -36,7 +36,7 @@ export interface PoolOptions {
 const PLANNER = '-c random_page_cost=1.1 -c max_parallel_workers_per_gather=0';
 
 /** A pool with time-outs on everything. Never throws for an unreachable server: the first query does. */
-export function createPool(url: string, options: PoolOptions = {}): Pool {
+export function createPool(url: string, options: PoolOptions = {}): Pool & Pick<Db, 'prepares'> {
   const statementTimeout = options.statementTimeoutMs ?? 30_000;
   const pool = new Pool({
     connectionString: url,
@@ -59,7 +59,7 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
   });
   // Without a listener a broken idle connection ends the process.
   pool.on('error', (error) => options.onError?.(classify(error)));
-  return pool;
+  return Object.assign(pool, { prepares: options.throughPooler !== true });
 }
 
 /** Runs `fn` in one transaction. A connection that breaks or whose rollback fails is thrown away, never reused. */

@@ -44,6 +44,8 @@ export class PublishLoop {
   private readonly waiting: WaitingEvents;
   private readonly topics: BlockedTopics;
   private paused = false;
+  /** The last selection was small, and so the next one probably is. */
+  private few = false;
 
   constructor(
     private readonly deps: DrainDeps,
@@ -131,7 +133,10 @@ export class PublishLoop {
   }
 
   private async claim(ahead: boolean): Promise<Selection> {
-    return { ...(await selectMembers(this.deps, this.hold, this.claimOptions())), ahead };
+    const few = this.few && !ahead;
+    const claim = await selectMembers(this.deps, this.hold, { ...this.claimOptions(), few });
+    this.few = claim.events.length < AHEAD.events;
+    return { ...claim, ahead };
   }
 
   private claimOptions(): MemberOptions {
