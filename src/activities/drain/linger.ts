@@ -3,6 +3,7 @@ import { publisherId } from '../../domain/publisher';
 import type { PublisherRef } from '../../domain/publisher';
 import { pendingExists } from '../../postgres/claims';
 import { Cycles } from './cycles';
+import { LookTimes } from './look-times';
 import type { Turn } from './turns';
 import { FREE_TURN, Turns } from './turns';
 
@@ -10,6 +11,9 @@ import { FREE_TURN, Turns } from './turns';
 const LOOK_MS = 5;
 /** A lingering publisher holds an activity slot; above this share of used slots it gives the slot back. */
 const SLOTS_SHARE = 0.8;
+
+/** Transactions beside others are cut to 50 ms; one that takes much longer waits for a broker, and a rest helps nobody then. */
+const LONGEST_REST_MS = 200;
 
 interface Lingerer {
   readonly ref: PublisherRef;
@@ -27,6 +31,7 @@ export class LingerHub {
   private looping = false;
   private drains = 0;
   private suspects = 0;
+  private readonly looks = new LookTimes();
 
   private readonly turns: Turns;
   /** How often the publishers of this worker come round. */
@@ -74,6 +79,14 @@ export class LingerHub {
     return this.waiting.size > 0 || this.awaited || this.crowded;
   }
 
+  /**
+   * How long, ms, a drain should rest after a transaction of `ms` beside publishers that linger: a backlog takes every core there is, and
+   * their events wait for one at each of ten steps. Not at all while their looks are quick.
+   */
+  restAfter(ms: number): number {
+    return this.waiting.size === 0 ? 0 : Math.min(LONGEST_REST_MS, ms * this.looks.rest);
+  }
+
   /** Resolves true as soon as the publisher has work, false after `ms`, when stopped, or when slots get scarce. */
   wait(ref: PublisherRef, ms: number, stop: AbortSignal): Promise<boolean> {
     if (ms <= 0 || stop.aborted || this.crowded) return Promise.resolve(false);
@@ -98,11 +111,13 @@ export class LingerHub {
     while (this.waiting.size > 0) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       const lingerers = [...this.waiting];
+      const asked = performance.now();
       // A failed look is no verdict: the drain's own next query meets the same database and reports it.
       const found = await pendingExists(
         this.pool,
         lingerers.map((lingerer) => lingerer.ref),
       ).catch(() => lingerers.map((lingerer) => lingerer.ref));
+      this.looks.took(performance.now() - asked);
       const ready = new Set(found.map(publisherId));
       const now = Date.now();
       for (const lingerer of lingerers) {

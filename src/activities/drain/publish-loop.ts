@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DrainEnd } from '../../domain/drain';
 import { OutboxError, isOutboxError } from '../../domain/errors';
 import { mostCopies } from '../../domain/replay';
@@ -215,8 +216,11 @@ export class PublishLoop {
     const isLarge = events.length >= AHEAD.events || bytes >= AHEAD.bytes;
     const ahead = isLarge && this.progress.mustEnd() === null ? this.claim(true) : Promise.resolve(null);
     ahead.catch(() => undefined);
+    const started = performance.now();
     await this.publish(batch);
     this.progress.batches += 1;
+    const restMs = isLarge ? this.deps.linger.restAfter(performance.now() - started) : 0;
+    if (restMs > 0) await delay(restMs);
     return ahead;
   }
 
