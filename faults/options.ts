@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 
 export interface FaultsOptions {
@@ -14,6 +15,8 @@ export interface FaultsOptions {
   readonly only: readonly string[] | null;
   /** Length of the soak, min; null = no soak. */
   readonly soakMinutes: number | null;
+  /** With a soak: file for what the workers' memory is made of, minute by minute; null = not asked. */
+  readonly memoryLog: string | null;
 }
 
 /** Parses the command line; ends the process with a message for anything that it does not know. */
@@ -38,6 +41,7 @@ export function parseOptions(args: readonly string[], names: readonly string[]):
       'mixed faults at random on one installation for so long, in place of the scenarios',
       wholeNumber(1),
     )
+    .option('--memory <file>', "with --soak: append what the workers' memory is made of, once a minute")
     .parse([...args], { from: 'user' })
     .opts<{
       json?: string;
@@ -48,6 +52,7 @@ export function parseOptions(args: readonly string[], names: readonly string[]):
       seconds?: number;
       only?: string[];
       soak?: number;
+      memory?: string;
     }>();
   return {
     json: given.json ?? null,
@@ -58,6 +63,7 @@ export function parseOptions(args: readonly string[], names: readonly string[]):
     seconds: given.seconds ?? (given.quick ? 6 : 15),
     only: given.only ?? null,
     soakMinutes: given.soak ?? null,
+    memoryLog: given.memory === undefined ? null : resolve(given.memory),
   };
 }
 

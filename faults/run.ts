@@ -65,7 +65,11 @@ async function soakOnly(options: FaultsOptions, minutes: number, log: Log): Prom
   const began = Date.now();
   const pool = await ServerPool.start(log);
   try {
-    const { scenario, figures } = await soak(await pool.get('usual'), { minutes, seed: options.seed }, log);
+    const { scenario, figures } = await soak(
+      await pool.get('usual'),
+      { minutes, seed: options.seed, memoryLog: options.memoryLog },
+      log,
+    );
     return results([scenario], { ...options, soak: figures, tookSeconds: (Date.now() - began) / 1_000 });
   } finally {
     await pool.stop();

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runScenario } from '../runner/run-scenario';
 import type { ScenarioResult } from '../runner/run-scenario';
@@ -19,7 +20,7 @@ const SAMPLE_MS = 2_000;
  */
 export async function soak(
   servers: RunServers,
-  { minutes, seed }: { readonly minutes: number; readonly seed: number },
+  { minutes, seed, memoryLog }: { readonly minutes: number; readonly seed: number; readonly memoryLog: string | null },
   log: (line: string) => void,
 ): Promise<{ scenario: ScenarioResult; figures: SoakFigures }> {
   const figures: SoakFigures[] = [];
@@ -33,6 +34,7 @@ export async function soak(
     faults: minutes >= 10 ? names : [],
     tenants: 10,
     traffic: { pauseMs: 150 },
+    ...(memoryLog !== null && { workerEnv: probed(memoryLog) }),
     limitSeconds: minutes * 60 + 600,
     async run(scene) {
       const [steady, prey] = scene.workers;
@@ -55,4 +57,8 @@ export async function soak(
   const [measured] = figures;
   if (measured === undefined) throw new Error(`the soak broke off: ${result.failure}`);
   return { scenario: result, figures: measured };
+}
+
+function probed(memoryLog: string): Readonly<Record<string, string>> {
+  return { NODE_OPTIONS: `--require ${join(__dirname, 'memory-probe.js')}`, FAULTS_MEMORY_LOG: memoryLog };
 }

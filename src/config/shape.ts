@@ -58,6 +58,7 @@ export interface Config {
     readonly startTimeoutMs: number;
     readonly maxDrains: number;
     readonly maxProducers: number;
+    readonly restMaxMs: number;
   };
   readonly breaker: { readonly threshold: number; readonly resetMs: number };
   readonly quota: QuotaConfig;
@@ -134,6 +135,7 @@ export function shape(v: Values, warnings: readonly string[]): Config {
       startTimeoutMs: v.OUTBOX_DRAIN_START_TIMEOUT,
       maxDrains: v.OUTBOX_MAX_DRAINS,
       maxProducers: v.OUTBOX_MAX_PRODUCERS,
+      restMaxMs: v.OUTBOX_REST_MAX,
     },
     breaker: { threshold: v.OUTBOX_BREAKER_THRESHOLD, resetMs: v.OUTBOX_BREAKER_RESET },
     quota: {

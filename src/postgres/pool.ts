@@ -25,6 +25,11 @@ export interface PoolOptions {
    * the planner's settings to `alter role … set random_page_cost = 1.1`.
    */
   readonly throughPooler?: boolean;
+  /**
+   * For drains: some of their statements are prepared, where `throughPooler` allows it. A plan that is kept since a table was empty
+   * reads the whole of it when it has grown, and no sequential scan where an index serves is what rules that out.
+   */
+  readonly prepares?: boolean;
   /** An idle connection broke (server restart, fail-over). The pool replaces it; this is for the log. */
   readonly onError?: (error: OutboxError) => void;
 }
@@ -35,8 +40,11 @@ export interface PoolOptions {
  */
 const PLANNER = '-c random_page_cost=1.1 -c max_parallel_workers_per_gather=0';
 
+const PREPARED = '-c enable_seqscan=off';
+
 /** A pool with time-outs on everything. Never throws for an unreachable server: the first query does. */
 export function createPool(url: string, options: PoolOptions = {}): Pool & Pick<Db, 'prepares'> {
+  const prepares = options.prepares === true && options.throughPooler !== true;
   const statementTimeout = options.statementTimeoutMs ?? 30_000;
   const pool = new Pool({
     connectionString: url,
@@ -54,12 +62,12 @@ export function createPool(url: string, options: PoolOptions = {}): Pool & Pick<
           statement_timeout: statementTimeout,
           lock_timeout: options.lockTimeoutMs ?? 10_000,
           idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 30_000,
-          options: PLANNER,
+          options: prepares ? `${PLANNER} ${PREPARED}` : PLANNER,
         }),
   });
   // Without a listener a broken idle connection ends the process.
   pool.on('error', (error) => options.onError?.(classify(error)));
-  return Object.assign(pool, { prepares: options.throughPooler !== true });
+  return Object.assign(pool, { prepares });
 }
 
 /** Runs `fn` in one transaction. A connection that breaks or whose rollback fails is thrown away, never reused. */

@@ -31,7 +31,7 @@ export interface Foundation {
 /** A hung Postgres may hold a drain for long, but an HTTP caller has given up after ten seconds. */
 const PATIENCE = {
   caller: { statementTimeoutMs: 8_000, connectTimeoutMs: 3_000 },
-  drain: { statementTimeoutMs: 30_000, connectTimeoutMs: 5_000 },
+  drain: { statementTimeoutMs: 30_000, connectTimeoutMs: 5_000, prepares: true },
 } as const;
 
 /**

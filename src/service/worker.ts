@@ -73,7 +73,10 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     pool,
     sink,
     sessions,
-    linger: new LingerHub(pool, config.drain.maxDrains * SLOTS_PER_DRAIN, config.drain.maxDrains),
+    linger: new LingerHub(pool, config.drain.maxDrains * SLOTS_PER_DRAIN, config.drain.maxDrains, {
+      longestMs: config.drain.restMaxMs,
+      rested: (ms) => metrics.rests.inc(ms / 1_000),
+    }),
     observer: drainObserver(metrics, logger),
     worker: identity,
     batchEvents: config.drain.batchEvents,

@@ -131,6 +131,12 @@ export const METRICS = {
     'worker',
     'Transactional producers alive: of running drains, and idle ones kept for the next (at most OUTBOX_MAX_PRODUCERS).',
   ),
+  rests: define(
+    'counter',
+    'outbox_rest_seconds_total',
+    'worker',
+    'Time that drains of backlogs rested for the events of quiet publishers beside them (at most OUTBOX_REST_MAX each).',
+  ),
   producerReinits: define(
     'counter',
     'outbox_producer_reinit_total',

@@ -3,7 +3,7 @@ import type { DrainOutcome, DrainRequest } from '../../domain/drain';
 import type { DrainDeps } from './context';
 import { runDrain } from './run';
 
-/** Heartbeats are throttled to 80 % of the time-out by the SDK; this only has to be clearly shorter. */
+/** The worker's options throttle heartbeats to one in 2 s; this only has to be clearly shorter. */
 const HEARTBEAT_MS = 500;
 
 /**

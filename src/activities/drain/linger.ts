@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { publisherId } from '../../domain/publisher';
 import type { PublisherRef } from '../../domain/publisher';
@@ -12,8 +13,11 @@ const LOOK_MS = 5;
 /** A lingering publisher holds an activity slot; above this share of used slots it gives the slot back. */
 const SLOTS_SHARE = 0.8;
 
-/** Transactions beside others are cut to 50 ms; one that takes much longer waits for a broker, and a rest helps nobody then. */
-const LONGEST_REST_MS = 200;
+/** Bound of a drain's rests, ms, 0 = none, and who counts them. */
+export interface Rests {
+  readonly longestMs: number;
+  readonly rested: (ms: number) => void;
+}
 
 interface Lingerer {
   readonly ref: PublisherRef;
@@ -42,6 +46,7 @@ export class LingerHub {
     private readonly pool: Pool,
     private readonly slots: number,
     turns = slots,
+    private readonly rests: Rests = { longestMs: 0, rested: () => undefined },
   ) {
     this.turns = new Turns(turns);
   }
@@ -80,11 +85,16 @@ export class LingerHub {
   }
 
   /**
-   * How long, ms, a drain should rest after a transaction of `ms` beside publishers that linger: a backlog takes every core there is, and
-   * their events wait for one at each of ten steps. Not at all while their looks are quick.
+   * Called by a drain between two large transactions, of which the last took `ms`: rests while others linger and their looks are slow. A
+   * backlog takes every core there is, and events of the others wait for one at each of ten steps. Not while somebody waits for its
+   * turn, who is to have it sooner and not later.
    */
-  restAfter(ms: number): number {
-    return this.waiting.size === 0 ? 0 : Math.min(LONGEST_REST_MS, ms * this.looks.rest);
+  async rest(ms: number): Promise<void> {
+    if (this.waiting.size === 0 || this.awaited) return;
+    const restMs = Math.min(this.rests.longestMs, ms * this.looks.rest);
+    if (restMs <= 0) return;
+    this.rests.rested(restMs);
+    await delay(restMs);
   }
 
   /** Resolves true as soon as the publisher has work, false after `ms`, when stopped, or when slots get scarce. */
@@ -111,13 +121,9 @@ export class LingerHub {
     while (this.waiting.size > 0) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       const lingerers = [...this.waiting];
-      const asked = performance.now();
+      const refs = lingerers.map((lingerer) => lingerer.ref);
       // A failed look is no verdict: the drain's own next query meets the same database and reports it.
-      const found = await pendingExists(
-        this.pool,
-        lingerers.map((lingerer) => lingerer.ref),
-      ).catch(() => lingerers.map((lingerer) => lingerer.ref));
-      this.looks.took(performance.now() - asked);
+      const found = await this.look(refs).catch(() => refs);
       const ready = new Set(found.map(publisherId));
       const now = Date.now();
       for (const lingerer of lingerers) {
@@ -126,5 +132,12 @@ export class LingerHub {
       }
     }
     this.looping = false;
+  }
+
+  private async look(refs: readonly PublisherRef[]): Promise<readonly PublisherRef[]> {
+    const asked = performance.now();
+    const found = await pendingExists(this.pool, refs);
+    this.looks.took(performance.now() - asked);
+    return found;
   }
 }

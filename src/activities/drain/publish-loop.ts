@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { DrainEnd } from '../../domain/drain';
 import { OutboxError, isOutboxError } from '../../domain/errors';
 import { mostCopies } from '../../domain/replay';
@@ -136,7 +135,8 @@ export class PublishLoop {
   private async claim(ahead: boolean): Promise<Selection> {
     const few = this.few && !ahead;
     const claim = await selectMembers(this.deps, this.hold, { ...this.claimOptions(), few });
-    this.few = claim.events.length < AHEAD.events;
+    this.few =
+      claim.events.length < AHEAD.events && claim.heldIds.length === 0 && sizeOfAll(claim.events) < AHEAD.bytes;
     return { ...claim, ahead };
   }
 
@@ -219,8 +219,11 @@ export class PublishLoop {
     const started = performance.now();
     await this.publish(batch);
     this.progress.batches += 1;
-    const restMs = isLarge ? this.deps.linger.restAfter(performance.now() - started) : 0;
-    if (restMs > 0) await delay(restMs);
+    if (isLarge && this.progress.mustEnd() === null) {
+      // Nothing is recorded while it rests, so the settle holds up nobody.
+      this.settles.start();
+      await this.deps.linger.rest(performance.now() - started);
+    }
     return ahead;
   }
 

@@ -35,6 +35,7 @@ describe('loadConfig', () => {
       startTimeoutMs: 600_000,
       maxDrains: 50,
       maxProducers: 64,
+      restMaxMs: 200,
     });
     expect(config.warnings).toEqual([]);
     expect(Object.isFrozen(config) && Object.isFrozen(config.api)).toBe(true);
