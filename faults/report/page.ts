@@ -16,6 +16,7 @@ npm run faults -- --json faults.json                    # everything below
 npm run faults -- --quick                               # a short selection, at most 6 minutes
 npm run faults -- --only kafka frames --seed 4711       # a group or single scenarios, as a seed of an earlier run had them
 npm run faults -- --soak 30 --json soak.json            # mixed faults at random on one installation
+npm run faults -- --soak 30 --memory memory.ndjson      # … and what the workers' memory is made of, minute by minute
 npm run faults -- --report faults.json soak.json        # writes this page
 npm run faults -- --list
 \`\`\`
@@ -82,6 +83,7 @@ function soakLines(soak: NonNullable<FaultsResults['soak']>): string {
   return `
 Of the worker that no fault of workers hit, after warm-up: memory ${soak.rssFirstMb} MB at first, ${soak.rssLastMb} MB at last, slope ${soak.rssSlopeMbPerMinute} MB per
 minute; ${soak.fdsFirst} file descriptors at first, ${soak.fdsLast} at last (${number(soak.samples)} samples).
+What grows is told apart in [decision 0014](decisions/0014-memory-of-a-worker.md).
 `;
 }
 
