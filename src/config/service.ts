@@ -108,7 +108,7 @@ export const serviceVariables = {
   OUTBOX_REST_MAX: withDefault(duration(0, 10_000), '200ms', {
     section: 'Publishing',
     about:
-      "A backlog's drain rests for so long at most after a large transaction, and no longer than that took, while looks for events of quiet publishers are slow, a sign of too few cores. 0s = never.",
+      "A backlog's drain rests for so long at most after a large transaction, and no longer than twice what that took, while looks for events of quiet publishers are slow, a sign of too few cores. 0s = never.",
   }),
   OUTBOX_BREAKER_THRESHOLD: withDefault(integer(1, 1_000), '3', {
     section: 'Publishing',

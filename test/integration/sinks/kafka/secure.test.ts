@@ -10,6 +10,7 @@ import { findJava } from '../../../../src/stack/kafka/java';
 import { choosePort } from '../../../../src/stack/ports';
 import { contents, createTopic, quietKafka } from '../../../support/kafka';
 import { outboxEvent } from '../../../support/kafka-events';
+import { until } from '../../../../faults/harness/waiting';
 import { batchOf, failure, PATIENT, REF, testSink } from '../../../support/kafka-sink';
 import type { TestSink } from '../../../support/kafka-sink';
 import { stackEnv } from '../../../support/stack';
@@ -81,17 +82,19 @@ describe('Kafka sink on a broker with TLS, SASL and ACLs', () => {
   ): Promise<void> {
     const admin = quietKafka(plain).admin();
     await admin.connect();
-    await admin.createAcls({
-      acl: grants.map(([user, resourceType, resourceName, operation]) => ({
-        resourceType,
-        resourceName,
-        operation,
-        resourcePatternType: ResourcePatternTypes.PREFIXED,
-        permissionType: AclPermissionTypes.ALLOW,
-        principal: `User:${user}`,
-        host: '*',
-      })),
-    });
+    const acl = grants.map(([user, resourceType, resourceName, operation]) => ({
+      resourceType,
+      resourceName,
+      operation,
+      resourcePatternType: ResourcePatternTypes.PREFIXED,
+      permissionType: AclPermissionTypes.ALLOW,
+      principal: `User:${user}`,
+      host: '*',
+    }));
+    await admin.createAcls({ acl });
+    // The controller has answered; the broker that is asked next may not have heard yet.
+    for (const one of acl)
+      await until('the broker knows the right', async () => (await admin.describeAcls(one)).resources.length > 0);
     await admin.createTopics({ topics: [{ topic: 'outbox-ledger', numPartitions: 1 }] });
     await admin.disconnect();
   }
