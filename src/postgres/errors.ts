@@ -13,6 +13,9 @@ export const SQLSTATE = {
 /** Classes 08 connection, 53 resources, 57 operator intervention, 40 rollback, 55 object not in the required state, 25P0x time-outs. */
 const PASSING = /^(08|53|57|40|55|25P0[3-5])/;
 
+/** A prepared statement that is not there, or is there already: the session behind the connection is not the one it was. */
+const POOLED = /^(26000|42P05)$/;
+
 /**
  * Any error of `pg` as an OutboxError: POSTGRES_UNAVAILABLE when the same statement may succeed later, POSTGRES_REFUSED
  * when it will not. The server's `detail` and `where` stay behind, because they quote stored values.
@@ -34,9 +37,15 @@ export function classify(error: unknown): OutboxError {
   }
   return new OutboxError(
     'POSTGRES_REFUSED',
-    `Postgres refused a statement (${sqlstate}): ${errorMessage(error)}. Check that the schema is current: migrate status.`,
+    `Postgres refused a statement (${sqlstate}): ${errorMessage(error)}. ${remedyFor(sqlstate)}`,
     { cause: error, details },
   );
+}
+
+function remedyFor(sqlstate: string): string {
+  return POOLED.test(sqlstate)
+    ? 'DATABASE_URL seems to name a transaction pooler: set DATABASE_DIRECT_URL to the server itself, then nothing is prepared through the pooler.'
+    : 'Check that the schema is current: migrate status.';
 }
 
 /**

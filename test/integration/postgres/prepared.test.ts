@@ -68,3 +68,18 @@ it('nothing is prepared through a pooler', async () => {
     await pool.end();
   }
 });
+
+it('a connection whose session was exchanged, as by a pooler, says what to set, and the next one works', async () => {
+  const pool = createPool(database.url, { max: 1, prepares: true });
+  try {
+    await pendingExists(pool, [QUIET]);
+    await pool.query('deallocate all');
+    await expect(pendingExists(pool, [QUIET])).rejects.toMatchObject({
+      code: 'POSTGRES_REFUSED',
+      message: expect.stringContaining('set DATABASE_DIRECT_URL') as unknown,
+    });
+    expect(await pendingExists(pool, [QUIET])).toEqual([]);
+  } finally {
+    await pool.end();
+  }
+});
