@@ -1,11 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-import type { NativeConnection, WorkflowBundleOption } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { drainActivity } from '../activities/drain/activity';
 import { resolveHaltActivity } from '../activities/halt/activity';
 import { LingerHub } from '../activities/drain/linger';
@@ -15,11 +11,11 @@ import { replayActivities } from '../activities/replay';
 import { retentionActivities } from '../activities/retention';
 import type { Config } from '../config';
 import { temporalNativeConnection } from '../temporal/client';
-import { workflowBundlePath } from '../temporal/workflow-bundle';
 import { openSink } from './sink';
 import { drainObserver, publisherObserver, replayObserver, retentionObserver, wakeObserver } from './observers';
 import { scheduleRetention } from './retention';
 import { startSweep } from './sweep';
+import { closeQuietly, collectGarbageEarlier, installRuntime, runTogether, workflows } from './worker-process';
 import type { Foundation } from './foundation';
 import { Waker } from '../wake/waker';
 import { temporalClient } from '../temporal/client';
@@ -182,43 +178,4 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
 /** Beside the common queue, one for drains of suspect publishers: Temporal keeps them waiting there at no cost. */
 function suspectTaskQueue(config: Config): string {
   return `${config.temporal.taskQueue}-suspect`;
-}
-
-/** Resolves when all have ended; the first that fails ends the others and rejects. */
-async function runTogether(workers: readonly Worker[]): Promise<void> {
-  let failed: { readonly error: unknown } | null = null;
-  await Promise.all(
-    workers.map((worker) =>
-      worker.run().catch((error: unknown) => {
-        failed ??= { error };
-        for (const other of workers) if (other.getState() === 'RUNNING') other.shutdown();
-      }),
-    ),
-  );
-  if (failed !== null) throw (failed as { readonly error: unknown }).error;
-}
-
-/** Once per process, before any worker: our own signal handling decides the order of shutdown. */
-function installRuntime(config: Config): void {
-  const level = config.logLevel === 'debug' || config.logLevel === 'trace' ? 'INFO' : 'WARN';
-  Runtime.install({ logger: new DefaultLogger(level), shutdownSignals: [] });
-}
-
-/** The bundle of the build; from source (tests, bench) it is made on the spot. */
-function workflows(): { workflowBundle: WorkflowBundleOption } | { workflowsPath: string } {
-  const path = workflowBundlePath();
-  if (existsSync(path)) return { workflowBundle: { code: readFileSync(path, 'utf8') } };
-  return { workflowsPath: join(__dirname, '..', 'workflows') };
-}
-
-async function closeQuietly(connection: NativeConnection): Promise<void> {
-  await connection.close().catch(() => undefined);
-}
-
-/**
- * V8 lets a heap that may become 4 GB grow to four times what lives in it before it looks for garbage: 460 MiB resident while
- * draining, and 367 with this, at the same rate. A limit (--max-old-space-size=512: 350) would end the process when reached.
- */
-function collectGarbageEarlier(): void {
-  setFlagsFromString('--heap-growing-percent=50');
 }
