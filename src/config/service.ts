@@ -90,7 +90,7 @@ export const serviceVariables = {
   }),
   OUTBOX_DRAIN_MAX: withDefault(duration(1_000, 10 * MINUTE), '20s', {
     section: 'Publishing',
-    about: 'Longest run of one drain.',
+    about: 'Longest run of one drain with a backlog. One that keeps up with its events may take six times as long.',
   }),
   OUTBOX_DRAIN_START_TIMEOUT: withDefault(duration(1_000, 24 * 60 * MINUTE), '10m', {
     section: 'Publishing',
@@ -108,7 +108,7 @@ export const serviceVariables = {
   OUTBOX_REST_MAX: withDefault(duration(0, 10_000), '200ms', {
     section: 'Publishing',
     about:
-      "A backlog's drain rests for so long at most after a large transaction, and no longer than twice what that took, while looks for events of quiet publishers are slow, a sign of too few cores. 0s = never.",
+      "While looks for events of quiet publishers are slow, a sign of too few cores, a backlog's drain does one step at a time and rests after a large transaction, for as long as it took and so long at most. 0s = never.",
   }),
   OUTBOX_BREAKER_THRESHOLD: withDefault(integer(1, 1_000), '3', {
     section: 'Publishing',

@@ -12,8 +12,10 @@ export interface DrainRequest {
   readonly events: number;
   /** Most bytes to record under this grant (a first event may exceed them alone); null or absent = no bound. */
   readonly bytes?: number | null;
-  /** Most time to spend before returning, ms. */
+  /** Most time to spend before returning, ms: from the last moment at which nothing was pending, if there is `keptUpMaxMs`. */
   readonly maxMs: number;
+  /** Most time in all, ms, of a drain that keeps up with its events. Absent = `maxMs`. */
+  readonly keptUpMaxMs?: number;
   /** How long to wait for new events once the backlog is empty, ms. */
   readonly lingerMs: number;
   /** The worker of the last drain, which may still hold this publisher's clean session; null = unknown. */
@@ -55,13 +57,14 @@ export interface DrainOutcome {
  * empty    nothing to do any more; the row says sleeping, wakes arrive by signal
  * granted  the grant is used up
  * time     `maxMs` is over (or others wait); more may be pending
+ * keptUp   nothing is pending, but `keptUpMaxMs` is over before it has waited long enough for more: the next drain goes on waiting
  * stopping this worker shuts down
  * fenced   another drain took over
  * failed   see `failure`
  * paused   an operator paused this publisher or all of them; the row says sleeping, the sweep or the workflow goes on later
  * halted   row and ledger contradict each other; an operator must decide
  */
-export type DrainEnd = 'empty' | 'granted' | 'time' | 'stopping' | 'fenced' | 'failed' | 'paused' | 'halted';
+export type DrainEnd = 'empty' | 'granted' | 'time' | 'keptUp' | 'stopping' | 'fenced' | 'failed' | 'paused' | 'halted';
 
 export interface DrainFailure {
   readonly code: ErrorCode;

@@ -24,7 +24,8 @@ export function drainStarted(state: PublisherState, probe: boolean, now: number)
 
 /**
  * Reduces a drain's outcome into breaker, quota and counters. `random` in [0, 1) is the jitter. Whether more work is
- * pending is judged from how the drain ended: only `empty` says that nothing is.
+ * pending is judged from how the drain ended: only `empty` says that nothing is. `revised`: false while a run is replayed that an older
+ * version judged, asked only where that makes a difference.
  */
 export function drainEnded(
   state: PublisherState,
@@ -32,6 +33,7 @@ export function drainEnded(
   request: { readonly events: number; readonly probe: boolean },
   now: number,
   random: number,
+  revised: () => boolean = () => true,
 ): PublisherState {
   const counters = {
     ...state.counters,
@@ -44,16 +46,19 @@ export function drainEnded(
   const bytes = outcome.recordedBytes ?? 0;
   const quota = { ...spend(state.quota, state.config.quota, outcome.recorded, bytes), ...state.config.quota };
   const usage = used(state.usage, now, outcome.recorded, bytes);
-  const breaker = reduceBreaker(state, outcome, request, now, random);
+  const breaker = reduceBreaker(state, outcome, request, now, random, revised);
   // Parking is progress: a backlog full of refused events must not be worked off at one every ten seconds.
   const progress = outcome.published > 0 || outcome.parked > 0;
   const failed = outcome.end === 'failed' && !progress ? state.drain.failed + 1 : 0;
-  const more = outcome.end !== 'empty' && outcome.end !== 'paused' && outcome.end !== 'halted';
+  // An operator's pause of this publisher, or its breaker that one opened, as opposed to a pause of everything.
+  const stoppedAlone = outcome.end === 'paused' && (state.paused !== null || state.breaker.manual) && revised();
+  const allPaused = outcome.end === 'paused' && !stoppedAlone;
+  const more = outcome.end !== 'empty' && !allPaused && outcome.end !== 'halted';
   return {
     ...state,
     counters,
     quota,
-    usage: outcome.end === 'empty' ? keptUp(usage) : usage,
+    usage: outcome.end === 'empty' || outcome.end === 'keptUp' ? keptUp(usage) : usage,
     breaker,
     halted: outcome.end === 'halted' ? { why: haltReason(outcome), since: now } : state.halted,
     drain: {
@@ -63,14 +68,14 @@ export function drainEnded(
       woken: state.drain.woken || more,
       doubt: inDoubt(state, outcome),
       failed,
-      retryAt: retryAt(outcome, failed, now, random),
+      retryAt: retryAt(outcome, failed, now, random, revised),
       lastFailure:
         outcome.failure === null
           ? state.drain.lastFailure
           : { code: outcome.failure.code, message: outcome.failure.message.slice(0, 500), at: now },
       blockedTopics: outcome.blockedTopics.slice(0, 20),
       publishedAt: outcome.published > 0 ? now : (state.drain.publishedAt ?? null),
-      allPaused: outcome.end === 'paused',
+      allPaused,
     },
   };
 }
@@ -115,6 +120,7 @@ function reduceBreaker(
   request: { readonly events: number; readonly probe: boolean },
   now: number,
   random: number,
+  revised: () => boolean,
 ): PublisherState['breaker'] {
   if (outcome.published > 0) return breakerSucceeded(state.breaker, now);
   if (outcome.failure !== null && outcome.failure.breaker) {
@@ -130,12 +136,21 @@ function reduceBreaker(
   // A probe that found nothing to send, or only events to park, has reached the destination without a failure.
   const probed =
     request.probe && (outcome.end === 'empty' || outcome.end === 'granted' || outcome.parked >= PROBE_EVENTS);
+  // A grant of nothing has not tried.
+  if (probed && request.events === 0 && revised()) return state.breaker;
   return probed ? breakerSucceeded(state.breaker, now) : state.breaker;
 }
 
-function retryAt(outcome: DrainOutcome, failed: number, now: number, random: number): number | null {
+function retryAt(
+  outcome: DrainOutcome,
+  failed: number,
+  now: number,
+  random: number,
+  revised: () => boolean,
+): number | null {
   if (outcome.end === 'fenced') return now + Math.round(RETRY_MS * (0.5 + random));
   if (outcome.end !== 'failed') return null;
-  if (outcome.blockedTopics.length > 0 && outcome.published > 0) return now + BLOCKED_TOPIC_RETRY_MS;
+  // Also when nothing was published: the events of its other topics wait as long.
+  if (outcome.blockedTopics.length > 0 && (outcome.published > 0 || revised())) return now + BLOCKED_TOPIC_RETRY_MS;
   return now + Math.round(Math.min(RETRY_MS * 2 ** Math.min(failed, 6), MAX_RETRY_MS) * (0.8 + 0.4 * random));
 }

@@ -5,36 +5,26 @@ import {
   log,
   patched,
   proxyActivities,
-  proxyLocalActivities,
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { DrainOutcome } from '../domain/drain';
 import { publisherId } from '../domain/publisher';
-import type {
-  PublisherActivities,
-  PublisherInput,
-  PublisherSave,
-  PublisherSettings,
-} from '../domain/publisher-settings';
-import { openBreakerOf } from '../domain/breaker';
+import type { PublisherActivities, PublisherInput, PublisherSettings } from '../domain/publisher-settings';
 import { haltOrderEnded } from '../domain/publisher-halt';
 import type { HaltOrder } from '../domain/halt';
-import { drainEnded, drainStarted, waitStarted } from '../domain/publisher-outcome';
+import { waitStarted } from '../domain/publisher-outcome';
+import { breakerProbing } from '../domain/breaker';
 import type { Decision, PublisherState } from '../domain/publisher-state';
 import { advance, decide, defaultConfig, initialState, upgraded } from '../domain/publisher-state';
 import { restore, withDefaults } from '../domain/publisher-commands';
 import { BreakerNotices } from './breaker-notices';
 import { describeState } from './current-details';
+import { drainOnce } from './drain-once';
 import { carryOutEarly, registerHandlers } from './handlers';
+import { keptPart, local, remember } from './publisher-box';
+import type { Box } from './publisher-box';
 import { ReplayRequests } from './replay-requests';
-import { startDrain } from './start-drain';
 import { ShownAttributes } from './search-attributes';
-
-const local = proxyLocalActivities<PublisherActivities>({
-  startToCloseTimeout: '10s',
-  retry: { initialInterval: '200ms', maximumInterval: '10s' },
-});
 
 /** An hour: ten thousand paused publishers then renew three leases a second. */
 const LEASE_MS = 3_600_000;
@@ -86,77 +76,22 @@ export async function publisher(input: PublisherInput): Promise<void> {
     }
     const decision = decide(box.state, Date.now(), settings.maxGrant, () => patched('look-while-throttled'));
     setCurrentDetails(describeState(box.state, decision));
-    attributes.show(box.state, decision, outlasted, Date.now());
+    attributes.show(shown(box.state, decision), decision, outlasted, Date.now());
     if (decision.kind === 'drain') outlasted = await drainOnce(box, ref, decision, settings);
     else if (decision.kind === 'unhalt') await resolveOnce(box, ref, decision.order, settings);
     else if (!again) await waitForChange(box, ref, decision, settings);
   }
 }
 
-interface Box {
-  state: PublisherState;
-  /** Set by every handler; ends a wait. */
-  changed: boolean;
-  /** What the publisher's row has of it, as JSON. */
-  remembered: string;
-  /** Orders that came before the publisher's row was read; null from then on. */
-  early: (() => void)[] | null;
-  /** Changes of the breaker that nobody has counted yet. */
-  notices: BreakerNotices;
-}
-
-async function remember(box: Box, ref: PublisherInput['publisher']): Promise<void> {
-  const kept = keptPart(box.state);
-  box.notices.look(box.state.breaker);
-  if (JSON.stringify(kept) === box.remembered && !box.notices.any) return;
-  await local.savePublisher(ref, { why: null, until: null, ...kept, breakerTo: box.notices.take() });
-  box.remembered = JSON.stringify(kept);
+/** With the breaker as it will be while a probe is on its way. */
+function shown(state: PublisherState, decision: Decision): PublisherState {
+  if (decision.kind !== 'drain' || !decision.probe || !patched('probes-are-shown')) return state;
+  return { ...state, breaker: breakerProbing(state.breaker, Date.now()) };
 }
 
 function mustContinue(settings: PublisherSettings): boolean {
   const info = workflowInfo();
   return info.continueAsNewSuggested || info.historyLength >= settings.maxHistoryEvents;
-}
-
-/** True if the backlog outlasted the drain: its time or its grant was over first. */
-async function drainOnce(
-  box: Box,
-  ref: PublisherInput['publisher'],
-  decision: Extract<Decision, { kind: 'drain' }>,
-  settings: PublisherSettings,
-): Promise<boolean> {
-  box.state = drainStarted(box.state, decision.probe, Date.now());
-  box.notices.look(box.state.breaker);
-  const drained = startDrain(box.state, ref, decision, settings);
-  const outcome = await besidesRemembering(box, ref, drained);
-  box.state = drainEnded(box.state, outcome, decision, Date.now(), Math.random());
-  reportFailure(ref, outcome);
-  return outcome.published > 0 && (outcome.end === 'time' || outcome.end === 'granted');
-}
-
-/**
- * Waits for the drain, and writes what an operator orders meanwhile into the row at once: there the running drain meets a
- * pause or an opened breaker before its next batch, instead of after a grant of many seconds.
- */
-async function besidesRemembering(
-  box: Box,
-  ref: PublisherInput['publisher'],
-  drained: Promise<DrainOutcome>,
-): Promise<DrainOutcome> {
-  let over = false;
-  const remembering = (async () => {
-    for (;;) {
-      await condition(() => over || JSON.stringify(keptPart(box.state)) !== box.remembered);
-      if (over) return;
-      await remember(box, ref);
-    }
-  })();
-  try {
-    return await drained;
-  } finally {
-    over = true;
-    await remembering;
-  }
 }
 
 /** Reading topics may take long, so only the heartbeat and this limit end an attempt. */
@@ -200,15 +135,4 @@ async function waitForChange(
   await local.savePublisher(ref, { why: decision.why, until, ...kept, ...counted });
   box.remembered = JSON.stringify(kept);
   await condition(woken, Math.max(1, waitMs), { summary: decision.why });
-}
-
-/** What operators set or must know of, and an open breaker, as the publisher's row remembers it. */
-function keptPart(state: PublisherState): Pick<PublisherSave, 'paused' | 'halted' | 'limits' | 'breaker'> {
-  const { paused, halted, overrides: limits, breaker } = state;
-  return { paused, halted, limits, breaker: openBreakerOf(breaker) };
-}
-
-function reportFailure(ref: PublisherInput['publisher'], outcome: DrainOutcome): void {
-  if (outcome.failure === null) return;
-  log.warn('drain failed', { publisher: publisherId(ref), end: outcome.end, code: outcome.failure.code });
 }

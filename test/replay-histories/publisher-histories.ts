@@ -15,12 +15,13 @@ export async function recordPublisherHistories(recorder: Recorder): Promise<void
 
   await breaker.enqueue(1);
   await breaker.becomes('probed in vain', (state) => state.breaker.openings >= 2);
+  const probing = await breaker.handle.describe();
   await breaker.handle.signal('openBreaker', { by: 'recorder', why: 'by hand as well' });
   await breaker.createTopic();
   await breaker.handle.signal('resetBreaker', { by: 'recorder' });
   await breaker.published(1);
   await breaker.asleep();
-  await recorder.save('publisher-breaker', breaker.id);
+  await recorder.save('publisher-breaker', breaker.id, probing.runId);
 
   await many.publishMore(1);
   const { runId } = await many.handle.describe();
@@ -73,4 +74,25 @@ export async function recordPublisherHistories(recorder: Recorder): Promise<void
   await reset.publishMore(1);
   await reset.asleep();
   await recorder.save('publisher-reset', reset.id);
+}
+
+/** Orders that find a drain running and tell it to end. */
+export async function recordOrderedHistory(recorder: Recorder): Promise<void> {
+  const [name = ''] = await recorder.rig.tenants(1);
+  const ordered = new Publisher(recorder, name);
+  await ordered.createTopic();
+  await ordered.enqueue(1);
+  await ordered.published(1);
+  await ordered.handle.executeUpdate('configure', { args: [{ by: 'recorder', weight: 2 }] });
+  await ordered.becomes('drained anew', (state) => state.counters.drains === 2);
+  await ordered.handle.executeUpdate('replay', {
+    args: [{ replayId: 'none', by: 'recorder', why: 'nothing to replay', eventIds: [1] }],
+  });
+  await ordered.becomes('drained anew after a replay', (state) => state.counters.drains === 3);
+  await ordered.handle.signal('pause', { by: 'recorder', why: 'maintenance' });
+  await ordered.becomes('paused', (state) => state.paused !== null);
+  await ordered.enqueue(1);
+  await ordered.handle.signal('resume', { by: 'recorder' });
+  await ordered.published(2);
+  await recorder.save('publisher-ordered', ordered.id);
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { Rig } from '../../faults/harness/rig';
-import { recordPublisherHistories } from './publisher-histories';
+import { recordOrderedHistory, recordPublisherHistories } from './publisher-histories';
 import type { Recorder } from './recorder';
 import { recordReplayHistories } from './replay-histories';
 import { recordRetentionHistory } from './retention-history';
@@ -10,43 +10,62 @@ import { sharedServers } from '../support/fault-run';
 
 /**
  * Records the histories that test/unit/workflows/histories.test.ts replays, with the built worker on real servers:
- *   npm run build && npm run histories:record        DATABASE_URL, KAFKA_BROKERS and TEMPORAL_ADDRESS name the servers
+ *   npm run build && npm run histories:record [-- NAME ...]     DATABASE_URL, KAFKA_BROKERS and TEMPORAL_ADDRESS name the servers
+ * With names only those are stored, and histories of older versions stay as they are beside them.
  */
-async function main(): Promise<void> {
+async function main(only: readonly string[]): Promise<void> {
+  const connection = await Connection.connect({ address: sharedServers().temporalAddress });
+  try {
+    await record(connection, only, QUICK, async (recorder) => {
+      await recordPublisherHistories(recorder);
+      await recordReplayHistories(recorder);
+      await recordRetentionHistory(recorder);
+    });
+    await record(connection, only, LINGERING, recordOrderedHistory);
+  } finally {
+    await connection.close();
+  }
+}
+
+async function record(
+  connection: Connection,
+  only: readonly string[],
+  env: Readonly<Record<string, string>>,
+  scenarios: (recorder: Recorder) => Promise<void>,
+): Promise<void> {
   const rig = await Rig.start({ name: 'history', servers: sharedServers() });
-  const connection = await Connection.connect({ address: rig.direct.temporalAddress });
   try {
     const client = new Client({ connection });
-    const recorder: Recorder = {
+    await rig.worker({ env });
+    await scenarios({
       rig,
       client,
       connection,
       async save(name, workflowId, runId) {
+        if (only.length > 0 && !only.includes(name)) return;
         const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
         const bytes = storeHistory({ name, workflowId, history });
         process.stdout.write(`${name}: ${history.events?.length ?? 0} events, ${bytes} bytes\n`);
       },
       until,
-    };
-    await rig.worker({ env: ENV });
-    await recordPublisherHistories(recorder);
-    await recordReplayHistories(recorder);
-    await recordRetentionHistory(recorder);
+    });
   } catch (error) {
     process.stderr.write(`${await rig.describe()}\n`);
     throw error;
   } finally {
-    await connection.close();
     await rig.close();
   }
 }
 
-const ENV = {
+const QUICK = {
   OUTBOX_MAX_HISTORY_EVENTS: '100',
   OUTBOX_BREAKER_THRESHOLD: '2',
   OUTBOX_TOPIC_CREATE: 'false',
   OUTBOX_LINGER: '50ms',
 };
+
+/** Drains that still run when an order comes. */
+const LINGERING = { OUTBOX_TOPIC_CREATE: 'false', OUTBOX_LINGER: '30s', OUTBOX_DRAIN_MAX: '5m' };
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 60_000;
@@ -56,7 +75,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
   }
 }
 
-main().then(
+main(process.argv.slice(2)).then(
   () => process.exit(0),
   (error: unknown) => {
     process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);

@@ -13,7 +13,7 @@ const LOOK_MS = 5;
 /** A lingering publisher holds an activity slot; above this share of used slots it gives the slot back. */
 const SLOTS_SHARE = 0.8;
 
-/** Bound of a drain's rests, ms, 0 = none, and who counts them. */
+/** Bound of a drain's rests, ms, 0 = a backlog never takes others into account, and who counts the rests. */
 export interface Rests {
   readonly longestMs: number;
   readonly rested: (ms: number) => void;
@@ -90,11 +90,15 @@ export class LingerHub {
    * turn, who is to have it sooner and not later.
    */
   async rest(ms: number): Promise<void> {
-    if (this.waiting.size === 0 || this.awaited) return;
+    if (!this.slowed) return;
     const restMs = Math.min(this.rests.longestMs, ms * this.looks.rest);
-    if (restMs <= 0) return;
     this.rests.rested(restMs);
     await delay(restMs);
+  }
+
+  /** True while others linger and their looks take longer than usual: a backlog should be gentle then. */
+  get slowed(): boolean {
+    return this.rests.longestMs > 0 && this.waiting.size > 0 && !this.awaited && this.looks.rest > 0;
   }
 
   /** Resolves true as soon as the publisher has work, false after `ms`, when stopped, or when slots get scarce. */

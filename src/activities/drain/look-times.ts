@@ -5,7 +5,7 @@ const FORGETTING = 1.0005;
 /** Alone a mean look takes 1.6 times as long as the quickest. */
 const USUAL = 2;
 /** The longest rest, in times of the work before it. A backlog took 11 s with 1, 14 s with 2, 21 s with 4; the p99 of others was 220, 166, 250 ms. */
-const LONGEST_REST = 2;
+const LONGEST_REST = 1;
 
 /**
  * How long the worker's looks for events of lingering publishers take, as a sign of how long their events wait for a core at each step.

@@ -4,6 +4,7 @@ import type { OnPoison } from '../../domain/hold-key';
 import { publisherId } from '../../domain/publisher';
 import type { DrainDeps } from './context';
 import type { BatchLimit } from './batch-share';
+import type { TurnTime } from './cycles';
 import { batchShare } from './batch-share';
 import { Pace } from './pace';
 import type { BlockedTopic } from './screen';
@@ -46,10 +47,12 @@ export class DrainProgress {
   readonly refused = new Map<string, BlockedTopic>();
   readonly pace = new Pace();
   private startedAt = Date.now();
-  private turnAt = Date.now();
-  private turnMs = TURN_MS;
+  private turnTime: TurnTime = { startedAt: Date.now(), lengthMs: TURN_MS };
   private waitedMs = 0;
+  /** The last moment at which nothing was pending, and the waits for turns before it. */
+  private caughtUp = { at: Date.now(), waitedMs: 0 };
   private readonly maxMs: number;
+  private readonly keptUpMaxMs: number;
 
   constructor(
     private readonly deps: DrainDeps,
@@ -57,34 +60,50 @@ export class DrainProgress {
     /** Aborted when the worker stops or Temporal took the activity away. */
     readonly stop: AbortSignal,
     /** Recorded under this grant by an earlier attempt whose result was lost. */
-    readonly before: { readonly events: number; readonly bytes: number },
+    private before: { readonly events: number; readonly bytes: number },
     private readonly turn: Turn,
   ) {
-    this.maxMs = request.maxMs * (1 - EARLY * Math.random());
+    const part = 1 - EARLY * Math.random();
+    this.maxMs = request.maxMs * part;
+    this.keptUpMaxMs = (request.keptUpMaxMs ?? request.maxMs) * part;
+  }
+
+  /** What earlier attempts of this grant had recorded when the take-over fenced them. */
+  recordedBefore(before: { readonly events: number; readonly bytes: number }): void {
+    this.before = before;
   }
 
   /** The take-over is done: from here on the drain's time counts. */
   begin(): void {
     this.startedAt = Date.now();
+    this.hasCaughtUp();
     this.turnStarts();
+  }
+
+  /** Nothing is pending: a drain that keeps up may go on for longer. */
+  hasCaughtUp(): void {
+    this.caughtUp = { at: Date.now(), waitedMs: this.waitedMs };
   }
 
   /** A turn is as long as the publisher's weight, and as its cycle beside those of others. */
   private turnStarts(): void {
-    this.turnAt = Date.now();
+    const startedAt = Date.now();
     const weight = Math.min(WEIGHT.most, Math.max(WEIGHT.least, this.request.weight ?? 1));
     const { cycles } = this.deps.linger;
-    this.turnMs = TURN_MS * weight * cycles.started(publisherId(this.request.publisher), this.turnAt);
+    const lengthMs = cycles.started(publisherId(this.request.publisher), TURN_MS * weight, startedAt);
+    this.turnTime = { startedAt, lengthMs };
   }
 
   /** The turn ends although there may be more: the publisher joins the queue again. */
   turnCut(): void {
-    this.deps.linger.cycles.cut(publisherId(this.request.publisher), this.turnAt);
+    // A publisher that nobody waits for has no share to be counted, and its short cycles would spoil the mean.
+    if (!this.deps.linger.awaited && !this.deps.linger.crowded) return;
+    this.deps.linger.cycles.cut(publisherId(this.request.publisher), this.turnTime, Date.now());
   }
 
   /** True when others have waited long enough for this drain's turn. */
   get turnOver(): boolean {
-    return Date.now() - this.turnAt >= this.turnMs;
+    return Date.now() - this.turnTime.startedAt >= this.turnTime.lengthMs;
   }
 
   /** Waits for the drain's first turn; otherwise says how it ends, having touched nothing. */
@@ -119,7 +138,7 @@ export class DrainProgress {
       const asked = Date.now();
       await this.turn.take(this.stop);
       this.turnStarts();
-      this.waitedMs += this.turnAt - asked;
+      this.waitedMs += this.turnTime.startedAt - asked;
     }
   }
 
@@ -172,12 +191,16 @@ export class DrainProgress {
     if (this.stop.aborted) return 'stopping';
     if (this.remaining === 0 || this.remainingBytes === 0) return 'granted';
     if (this.deps.linger.crowded && this.turnOver) return 'time';
-    const limit = this.maxMs + Math.min(this.waitedMs, WAITS_MS);
-    return Date.now() - this.startedAt >= limit ? 'time' : null;
+    const waited = (ms: number): number => Math.min(ms, WAITS_MS);
+    const { at, waitedMs } = this.caughtUp;
+    const backlog = at + this.maxMs + waited(this.waitedMs - waitedMs);
+    const inAll = this.startedAt + this.keptUpMaxMs + waited(this.waitedMs);
+    return Date.now() >= Math.min(backlog, inAll) ? 'time' : null;
   }
 
-  /** How long the drain may wait for new events now. */
-  get lingerMs(): number {
-    return Math.min(this.request.lingerMs, this.startedAt + this.maxMs - Date.now());
+  /** How long the drain may wait for new events now, ms; `cut` if its own time ends before that. */
+  get linger(): { readonly ms: number; readonly cut: boolean } {
+    const left = Math.max(0, this.startedAt + this.keptUpMaxMs - Date.now());
+    return left < this.request.lingerMs ? { ms: left, cut: true } : { ms: this.request.lingerMs, cut: false };
   }
 }

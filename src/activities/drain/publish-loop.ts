@@ -1,20 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import type { DrainEnd } from '../../domain/drain';
 import { OutboxError, isOutboxError } from '../../domain/errors';
 import { mostCopies } from '../../domain/replay';
-import { failpoint } from '../../failpoints/failpoint';
-import { recordBatch } from '../../postgres/batches';
-import { settleBatch } from '../../postgres/settle';
 import type { Claim } from '../../postgres/claims';
-import { copyIdsOf } from '../../postgres/replay-claims';
 import type { OutgoingBatch } from '../../sinks/sink';
+import { BatchSender } from './batch-sender';
 import { BlockedTopics } from './blocked-topics';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
 import type { DrainProgress } from './progress';
-import { SettleQueue } from './settle-queue';
+import type { SettleQueue } from './settle-queue';
 import { goToSleep, waitForMore } from './sleep';
-import { observePublished, placed } from './placed';
 import { park, screen, sizeOfAll } from './screen';
 import { isOvertaken, selectMembers } from './select';
 import type { MemberOptions } from './select';
@@ -32,15 +27,10 @@ interface Selection extends Claim {
   readonly ahead: boolean;
 }
 
-/**
- * D3–D5: claim, record, send, settle, until the grant or the time is used or nothing is pending.
- *
- * The settle of a batch starts when the next batch is recorded and overlaps its send: started earlier, it would hold the
- * publisher's row (60 ms for 6,000 events) while the record waits for it and nothing is sent. It must end before the next
- * commit: so at most one committed batch is ever unsettled, and the ledger's metadata can always say where its events went.
- */
+/** D3–D5: claim, record, send, settle, until the grant or the time is used or nothing is pending. */
 export class PublishLoop {
-  private readonly settles = new SettleQueue();
+  private readonly sender: BatchSender;
+  private readonly settles: SettleQueue;
   private readonly waiting: WaitingEvents;
   private readonly topics: BlockedTopics;
   private paused = false;
@@ -54,6 +44,8 @@ export class PublishLoop {
   ) {
     this.waiting = new WaitingEvents(deps, hold, progress.onPoison);
     this.topics = new BlockedTopics(deps, hold, progress);
+    this.sender = new BatchSender(deps, hold, progress, this.topics);
+    this.settles = this.sender.settles;
   }
 
   async run(): Promise<DrainEnd> {
@@ -64,8 +56,8 @@ export class PublishLoop {
       await this.topics.save();
       const end = this.progress.mustEnd();
       if (end !== null) {
-        if (end === 'time') this.progress.turnCut();
         await this.settles.finish();
+        if (end === 'time') this.progress.turnCut();
         return end;
       }
       if (this.deps.linger.awaited && this.progress.turnOver) {
@@ -92,28 +84,15 @@ export class PublishLoop {
         continue;
       }
       if (this.progress.blocked.size > 0) return 'failed';
-      if (!(await waitForMore(this.deps, this.hold, this.progress, selection.revision))) return 'empty';
+      const over = await waitForMore(this.deps, this.hold, this.progress, selection.revision);
+      if (over !== null) return over;
       selection = await this.claim(false);
     }
   }
 
-  /** Sends one recorded batch and starts its settling. Any rejection leaves the session in doubt. */
-  async publish(batch: OutgoingBatch): Promise<void> {
-    const { clean, believed } = this.hold;
-    if (clean === null)
-      throw new OutboxError('INTERNAL', 'publishing without a clean session; report this as a defect');
-    const started = Date.now();
-    const placements = await this.hold.session.publish(batch, {
-      deadlineMs: this.deps.publishDeadlineMs,
-      beforeCommit: () => this.settles.finish(),
-      plainKey: this.hold.plainKey ?? [],
-      ...(believed !== undefined && { believed }),
-    });
-    delete this.hold.believed;
-    this.progress.pace.sent(batch.events.length, Date.now() - started);
-    this.topics.sent(batch.events);
-    await failpoint('after_kafka_commit');
-    this.settles.add(() => this.settle(batch, clean.fence, placements));
+  /** Sends a batch that is recorded already. Any rejection leaves the session in doubt. */
+  publish(batch: OutgoingBatch): Promise<void> {
+    return this.sender.publish(batch);
   }
 
   /** Waits for the settle in flight, whatever became of it: before a take-over the old writes must be over. */
@@ -180,26 +159,15 @@ export class PublishLoop {
     }
   }
 
-  /** Records, then sends; beside a large batch the next selection is already being read. Null = claim (again). */
+  /**
+   * Records, then sends. Beside a large batch the next selection is already being read, but not while others are slowed down: a
+   * drain that works in three processes at once takes every core of a small machine, one that does one thing at a time takes one. Null = claim (again).
+   */
   private async publishSelected(selection: Selection): Promise<Selection | null> {
     const { events } = selection;
-    const clean = this.hold.clean;
-    if (clean === null) throw new OutboxError('INTERNAL', 'recording without a clean session; report this as a defect');
-    const batch: OutgoingBatch = { batchId: randomUUID(), seq: clean.recorded + 1, events };
-    const bytes = sizeOfAll(events);
-    await failpoint('before_record');
+    let batch: OutgoingBatch;
     try {
-      await recordBatch(this.deps.pool, {
-        ref: this.hold.ref,
-        fence: clean.fence,
-        seq: batch.seq,
-        revision: selection.revision,
-        batchId: batch.batchId,
-        grantId: this.progress.grantId,
-        eventIds: events.map((event) => event.id),
-        copyIds: copyIdsOf(events),
-        bytes,
-      });
+      batch = await this.sender.record(selection);
     } catch (error) {
       // An operator changed pending events since they were selected: nothing was recorded, look again.
       if (isOutboxError(error) && error.code === 'REVISION_CHANGED') return null;
@@ -207,42 +175,19 @@ export class PublishLoop {
       this.paused = true;
       return null;
     }
-    await failpoint('after_record');
-    this.hold.clean = { ...clean, recorded: batch.seq };
-    this.progress.recorded += events.length;
-    this.progress.recordedBytes += bytes;
-    this.settles.start();
-
-    const isLarge = events.length >= AHEAD.events || bytes >= AHEAD.bytes;
-    const ahead = isLarge && this.progress.mustEnd() === null ? this.claim(true) : Promise.resolve(null);
+    const isLarge = events.length >= AHEAD.events || sizeOfAll(events) >= AHEAD.bytes;
+    const gentle = isLarge && this.deps.linger.slowed;
+    const ahead = isLarge && !gentle && this.progress.mustEnd() === null ? this.claim(true) : Promise.resolve(null);
     ahead.catch(() => undefined);
     const started = performance.now();
-    await this.publish(batch);
+    await this.sender.publish(batch);
     this.progress.batches += 1;
     if (isLarge && this.progress.mustEnd() === null) {
       // Nothing is recorded while it rests, so the settle holds up nobody.
       this.settles.start();
+      if (gentle) await this.settles.finish();
       await this.deps.linger.rest(performance.now() - started);
     }
     return ahead;
-  }
-
-  private async settle(
-    batch: OutgoingBatch,
-    fence: string,
-    placements: Awaited<ReturnType<Hold['session']['publish']>>,
-  ): Promise<void> {
-    await failpoint('before_settle');
-    await settleBatch(this.deps.pool, {
-      ref: this.hold.ref,
-      fence,
-      seq: batch.seq,
-      batchId: batch.batchId,
-      placements: placed(batch.events, placements),
-    });
-    await failpoint('after_settle');
-    if (this.hold.clean !== null) this.hold.clean = { ...this.hold.clean, settled: batch.seq };
-    this.progress.published += batch.events.length;
-    observePublished(this.deps, this.hold, batch.events);
   }
 }

@@ -38,8 +38,6 @@ export async function prepareResend(
   stored: RecordedBatch,
   refusal: Refusal | null,
 ): Promise<OutgoingBatch | null> {
-  const clean = hold.clean;
-  if (clean === null) throw new OutboxError('INTERNAL', 'resending without a clean session; report this as a defect');
   const events = await batchMembers(deps.pool, hold.ref.tenant, stored);
   const culprit = events.find((event) => memberId(event) === culpritOf(refusal));
   // Attempts are the event's, so a copy has none: it is parked at once, and may be replayed once more.
@@ -60,6 +58,42 @@ export async function prepareResend(
     return { batchId: stored.batchId, seq: stored.seq, events };
   }
 
+  return recordRest(deps, hold, progress, { stored, events, kept, parked, refused });
+}
+
+/**
+ * Takes back a recorded batch that Kafka surely did not commit: its events are pending again. For a publisher that may send nothing
+ * now; left as it is, the batch would count as in doubt, and a pause after a worker's death would not be complete until it ends.
+ */
+export async function withdrawBatch(
+  deps: DrainDeps,
+  hold: Hold,
+  progress: DrainProgress,
+  stored: RecordedBatch,
+): Promise<void> {
+  const events = await batchMembers(deps.pool, hold.ref.tenant, stored);
+  await recordRest(deps, hold, progress, { stored, events, kept: [], parked: [], refused: [] });
+}
+
+interface Rest {
+  readonly stored: RecordedBatch;
+  readonly events: readonly OutboxEvent[];
+  /** Those that are left in the batch. */
+  readonly kept: readonly OutboxEvent[];
+  readonly parked: Awaited<ReturnType<typeof screen>>['parked'];
+  readonly refused: readonly string[];
+}
+
+async function recordRest(
+  deps: DrainDeps,
+  hold: Hold,
+  progress: DrainProgress,
+  rest: Rest,
+): Promise<OutgoingBatch | null> {
+  const { stored, events, kept, parked, refused } = rest;
+  const clean = hold.clean;
+  if (clean === null)
+    throw new OutboxError('INTERNAL', 'recording anew without a clean session; report this as a defect');
   await confirmBelieved(deps, hold, clean.fence);
   const batchId = randomUUID();
   await failpoint('before_record_anew');

@@ -1,16 +1,16 @@
 import type { DrainEnd, DrainFailure, DrainOutcome, DrainRequest } from '../../domain/drain';
-import type { ErrorCode } from '../../domain/errors';
-import { ERROR_CODES, OutboxError, errorMessage, isOutboxError } from '../../domain/errors';
+import { ERROR_CODES, errorMessage, isOutboxError } from '../../domain/errors';
 import { readGlobalPause } from '../../postgres/global-pause';
 import { grantTotals } from '../../postgres/batches';
 import { checkFence, keepRunning, readPublisher } from '../../postgres/publishers';
 import type { DrainCall, DrainDeps } from './context';
+import { blockedFailure, blockedTopicOf, endOf, failureOf, refusalOf } from './failures';
+import { firstOf } from './followed-signal';
 import type { Hold } from './hold';
 import { DrainProgress } from './progress';
 import { PublishLoop } from './publish-loop';
 import type { Refusal } from './resend';
-import { prepareResend } from './resend';
-import type { BlockedTopic } from './screen';
+import { prepareResend, withdrawBatch } from './resend';
 import type { TakeOver } from './take-over';
 import { takeOverPublisher } from './take-over';
 
@@ -35,7 +35,10 @@ export async function runDrain(deps: DrainDeps, call: DrainCall, firstAttempt: b
       progress = new DrainProgress(deps, request, stop.signal, before, turn);
     }
     // Taking over now could fence the drain that follows this one: it was told to stop, or waited for so long that it will be.
-    ended = called === 'go' ? await settleAndPublish(deps, hold, call, progress) : { end: called, failure: null };
+    ended =
+      called === 'go'
+        ? await settleAndPublish(deps, hold, call, progress, firstAttempt)
+        : { end: called, failure: null };
   } catch (error) {
     hold.clean = null;
     ended = { end: endOf(error), failure: failureOf(error) };
@@ -77,9 +80,12 @@ async function settleAndPublish(
   hold: Hold,
   call: DrainCall,
   progress: DrainProgress,
+  firstAttempt: boolean,
 ): Promise<{ end: DrainEnd; failure: DrainFailure | null }> {
   const loop = new PublishLoop(deps, hold, progress);
   let state: TakeOver = (await stillClean(deps, hold)) ?? (await takeOverPublisher(deps, hold, null));
+  // What a live zombie of an earlier attempt recorded until it was fenced is paid by this grant, too.
+  if (!firstAttempt) progress.recordedBefore(await grantTotals(deps.pool, hold.ref, call.request.grantId));
   // Only now: a slow take-over in a crowded worker must not use up the time in which to publish.
   progress.begin();
   let refusal: Refusal | null = null;
@@ -90,8 +96,12 @@ async function settleAndPublish(
     progress.published += state.published;
     try {
       if (state.kind === 'resend') {
-        if (call.request.events === 0) return { end: 'granted', failure: null };
-        if ((await readGlobalPause(deps.pool)) !== null) return { end: await loop.sleepPaused(), failure: null };
+        const looksOnly = call.request.events === 0;
+        const allPaused = !looksOnly && (await readGlobalPause(deps.pool)) !== null;
+        if (looksOnly || allPaused) {
+          await withdrawBatch(deps, hold, progress, state.batch);
+          return { end: allPaused ? await loop.sleepPaused() : 'granted', failure: null };
+        }
         const batch = await prepareResend(deps, hold, call.request, progress, state.batch, refusal);
         if (batch !== null) {
           await loop.publish(batch);
@@ -162,56 +172,4 @@ async function stillClean(deps: DrainDeps, hold: Hold): Promise<TakeOver | null>
  */
 function cutOff(end: DrainEnd, { blocked, published, parked }: DrainProgress): DrainEnd | null {
   return end === 'granted' && blocked.size > 0 && published === 0 && parked === 0 ? null : end;
-}
-
-function blockedFailure(progress: DrainProgress): DrainFailure | null {
-  const [first] = progress.blocked.values();
-  if (first === undefined) return null;
-  return { code: first.code, message: first.reason, breaker: true };
-}
-
-function refusalOf(error: unknown): Refusal | null {
-  if (!isOutboxError(error) || (error.code !== 'EVENT_TOO_LARGE' && error.code !== 'EVENT_REFUSED')) return null;
-  const ids = error.details['eventIds'];
-  if (!Array.isArray(ids) || ids.length === 0) return null;
-  return { code: error.code, eventIds: ids.map(String), reason: error.message };
-}
-
-const TOPIC_CODES: readonly ErrorCode[] = ['KAFKA_TOPIC_MISSING', 'KAFKA_TOPIC_FORBIDDEN', 'KAFKA_TOPIC_NOT_ALLOWED'];
-
-/** A topic that refused a send although it looked healthy before: its events wait, the rest goes on. */
-function blockedTopicOf(error: unknown): BlockedTopic | null {
-  if (!isOutboxError(error) || !TOPIC_CODES.includes(error.code)) return null;
-  const topic = error.details['topic'];
-  if (typeof topic !== 'string') return null;
-  return { topic, code: error.code as BlockedTopic['code'], reason: error.message };
-}
-
-/**
- * A signal that follows two others. AbortSignal.any would do, but on Node 20 it keeps every follower of a long-lived
- * signal in memory, and the worker's own stop signal lives as long as the process.
- */
-function firstOf(a: AbortSignal, b: AbortSignal): { signal: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  const abort = (): void => controller.abort();
-  for (const signal of [a, b]) {
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { once: true });
-  }
-  return {
-    signal: controller.signal,
-    release: () => [a, b].forEach((signal) => signal.removeEventListener('abort', abort)),
-  };
-}
-
-function endOf(error: unknown): DrainEnd {
-  if (!isOutboxError(error)) return 'failed';
-  if (error.code === 'FENCED') return 'fenced';
-  return error.code === 'LEDGER_MISMATCH' ? 'halted' : 'failed';
-}
-
-function failureOf(error: unknown): DrainFailure {
-  const known = isOutboxError(error) ? error : new OutboxError('INTERNAL', errorMessage(error), { cause: error });
-  const code: ErrorCode = known.code;
-  return { code, message: known.message, breaker: ERROR_CODES[code].breaker };
 }

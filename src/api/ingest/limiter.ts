@@ -59,14 +59,17 @@ export function createIngestLimiter(
   async function admitLimited(tenant: string, limits: IngestLimits, events: number): Promise<StandingHeaders> {
     const known = knownOf(tenant, limits);
     const warnings: string[] = [];
+    let counted = null;
     if (limits.maxPending !== null) {
-      const pending = await admitPending(tenant, known, limits.maxPending, events);
+      counted = await admitPending(tenant, known, limits.maxPending, events);
+      const { pending } = counted;
       if (pending >= WARN_AT * limits.maxPending) warnings.push(`backlog ${pending} of ${limits.maxPending}`);
     }
     const { ratePerSecond: rate, burst } = limits;
     if (rate === null) return standing(warnings, {});
     const turn = known.turn.then(() => admitRate(tenant, known, { rate, burst }, events));
-    known.turn = turn.catch(() => undefined);
+    // What the rate refuses is no backlog.
+    known.turn = turn.catch(() => counted?.takeBack());
     await turn;
     const left = leftOf(known);
     if (left <= (1 - WARN_AT) * burst) warnings.push(`rate ${left} of ${burst} left`);
@@ -84,7 +87,12 @@ export function createIngestLimiter(
     return known;
   }
 
-  async function admitPending(tenant: string, known: Known, most: number, events: number): Promise<number> {
+  async function admitPending(
+    tenant: string,
+    known: Known,
+    most: number,
+    events: number,
+  ): Promise<{ pending: number; takeBack: () => void }> {
     if (known.pending === null || now() >= known.pending.staleAt) {
       const started = now();
       const fresh = { count: meter.countPending(tenant, most + 1), admitted: 0, staleAt: Infinity };
@@ -108,7 +116,7 @@ export function createIngestLimiter(
     }
     // What this process accepts until the next count counts as pending, else a second's posts would go through unseen.
     pending.admitted += events;
-    return count + events;
+    return { pending: count + events, takeBack: () => void (pending.admitted -= events) };
   }
 
   async function admitRate(

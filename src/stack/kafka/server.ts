@@ -22,6 +22,8 @@ const JVM_OPTIONS = [
   '-Xms128m',
   '-Xmx512m',
   '-XX:+UseSerialGC',
+  // Of 512 MiB the collector gave 35 to young objects: a pause of 20 to 70 ms each second that it was busy.
+  '-Xmn160m',
   '-XX:+ExitOnOutOfMemoryError',
   '-Djava.awt.headless=true',
 ];

@@ -13,11 +13,14 @@ describe('recorded histories', () => {
     expect(histories.map((history) => history.name)).toEqual(
       expect.arrayContaining([
         'publisher-breaker',
+        'publisher-breaker-2',
         'publisher-continue-as-new-1',
         'publisher-continue-as-new-2',
         'publisher-halted',
         'publisher-normal',
+        'publisher-ordered',
         'publisher-pause',
+        'publisher-pause-2',
         'publisher-quota',
         'publisher-reset',
         'replay-normal',
