@@ -10,6 +10,8 @@ export interface QuietOptions {
   readonly tenants: number;
   readonly seconds: number;
   readonly bulk: number;
+  /** Events of the tenant whose topic is missing. */
+  readonly dead: number;
 }
 
 /** p50 and p99 (ms) at a read_committed consumer, from the moment an event's transaction was due. */
@@ -30,14 +32,19 @@ export async function measureQuiet(
   rig: FairnessRig,
   options: QuietOptions,
   log: (line: string) => void,
-): Promise<Readonly<Record<'alone' | 'besideOwnTopic' | 'besideSharedTopic', Quiet & { drainSeconds?: number }>>> {
+): Promise<
+  Readonly<
+    Record<'alone' | 'besideDeadTopic' | 'besideOwnTopic' | 'besideSharedTopic', Quiet & { drainSeconds?: number }>
+  >
+> {
   const quiet = tenantNames(rig.servers, 'quiet', options.tenants);
   const [busy = ''] = tenantNames(rig.servers, 'busy', 1);
-  await rig.tenants([...quiet, busy]);
+  const [dead = ''] = tenantNames(rig.servers, 'dead', 1);
+  await rig.tenants([...quiet, busy, dead]);
   const pool = new Pool({ connectionString: rig.servers.databaseUrl, max: 8, application_name: 'bench' });
   // At the end of a run that is cut short the database goes first.
   pool.on('error', (error) => log(error.message));
-  const worker = await rig.worker();
+  const worker = await rig.worker({ OUTBOX_TOPIC_CREATE: 'false' });
   const posting = new Posting(rig, pool, quiet, log);
   try {
     // Fifty first starts, and a Kafka and a Temporal whose code is not compiled yet, are not what is asked about.
@@ -54,6 +61,12 @@ export async function measureQuiet(
     await posting.run('settling down', async (elapsed) => elapsed < RESUMED_S);
     log('alone');
     const alone = await posting.run('alone', async (elapsed) => elapsed < options.seconds);
+    await rig.store([dead], `${rig.topics.unread}-missing`, options.dead);
+    await rig.wake([dead], `${rig.topics.unread}-missing`);
+    const besideDeadTopic = await posting.run(
+      'beside a tenant whose topic is missing',
+      async (elapsed) => elapsed < options.seconds,
+    );
     const beside = async (label: string, topic: string): Promise<Quiet & { drainSeconds: number }> => {
       await rig.store([busy], topic, options.bulk);
       // Some 400 MB that the kernel would write behind the next commits, each of which it holds up for 0.2 s then.
@@ -70,13 +83,14 @@ export async function measureQuiet(
     };
     const figures = {
       alone,
+      besideDeadTopic,
       besideOwnTopic: await beside('beside a backlog on another topic', rig.topics.unread),
       besideSharedTopic: await beside('beside a backlog on the same topic', rig.topics.timed),
     };
     // All has arrived, but the last batches may still be settling; a backlog that took too long is not drained.
     await untilAsleep(rig.servers, quiet);
     await rig.balanced(quiet, log, { drained: true });
-    await rig.balanced([busy], log, { drained: false });
+    await rig.balanced([busy, dead], log, { drained: false });
     return figures;
   } finally {
     await worker.child.stop();

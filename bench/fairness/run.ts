@@ -36,7 +36,7 @@ async function main(): Promise<number> {
     const size = given.quick
       ? { seconds: 15, bulk: 60_000, backlog: 60_000, many: 500, watchSeconds: 10 }
       : { seconds: 30, bulk: 300_000, backlog: 100_000, many: 10_000, watchSeconds: 60 };
-    if (parts.includes('quiet')) figures['quiet'] = await measureQuiet(rig, { tenants: 50, ...size }, log);
+    if (parts.includes('quiet')) figures['quiet'] = await measureQuiet(rig, { tenants: 50, dead: 1_000, ...size }, log);
     if (parts.includes('weights')) figures['weights'] = await measureWeights(rig, size, log);
     const quota = { seconds: 2 * size.seconds };
     if (parts.includes('quota')) figures['quota'] = await measureQuota(rig, { ...quota, killEveryS: null }, log);

@@ -48,6 +48,12 @@ it('a rate lets the burst through, warns at 80 %, then answers 429 and says when
   expectProblem(await post(api, { topic: 'x' }, { key }), 422, 'invalid_event');
 });
 
+it('what the rate refuses fills no backlog', async () => {
+  const key = await limited('refused', { ratePerSecond: 1, burst: 10, maxPending: 20 });
+  expect((await postBatch(key, 9)).status).toBe(202);
+  for (let i = 0; i < 4; i += 1) expectProblem(await postBatch(key, 8), 429, 'rate_limited');
+});
+
 it('a rate of 0 stops intake, and the limits can be taken back', async () => {
   const key = await limited('stopped', { ratePerSecond: 0, burst: 1 });
   expectProblem(await post(api, event(), { key }), 429, 'rate_limited');
