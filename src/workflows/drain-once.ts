@@ -17,8 +17,8 @@ export async function drainOnce(
 ): Promise<boolean> {
   box.state = drainStarted(box.state, decision.probe, Date.now());
   box.notices.look(box.state.breaker);
-  const outcome = await untilOrdered(box, ref, decision, settings);
-  box.state = drainEnded(box.state, outcome, decision, Date.now(), Math.random(), () => patched('outcomes-revised'));
+  const { outcome, granted } = await untilOrdered(box, ref, decision, settings);
+  box.state = drainEnded(box.state, outcome, granted, Date.now(), Math.random(), () => patched('outcomes-revised'));
   // A save that was repeated elsewhere may have written its older version late. Where the row alone says pause, it is written again.
   if (box.state.drain.allPaused && patched('row-is-written-again')) box.remembered = '';
   reportFailure(ref, outcome);
@@ -27,25 +27,26 @@ export async function drainOnce(
 
 /**
  * Runs the drain, and tells it to end after its batch in flight when an operator orders something: what was ordered counts from the
- * next grant. The drain hears of it with a heartbeat, within about two seconds.
+ * next grant. The drain hears of it with a heartbeat, within about two seconds. `granted`: what the drain that answered was given.
  */
 async function untilOrdered(
   box: Box,
   ref: PublisherInput['publisher'],
   decision: Extract<Decision, { kind: 'drain' }>,
   settings: PublisherSettings,
-): Promise<DrainOutcome> {
+): Promise<{ outcome: DrainOutcome; granted: typeof decision }> {
   const scope = new CancellationScope();
   const drained = scope.run(() => startDrain(box.state, ref, decision, settings));
   try {
-    return await besidesRemembering(box, ref, drained, () => scope.cancel());
+    return { outcome: await besidesRemembering(box, ref, drained, () => scope.cancel()), granted: decision };
   } catch (error) {
     // No worker had it yet, or the one that had it died: the server does not try anew what was told to end, and answers with the
     // cancellation or with the worker's time-out. It may have recorded, which the same grant pays: a grant of nothing finds out.
     const toldToEnd = scope.consideredCancelled && !CancellationScope.current().consideredCancelled;
     if (!toldToEnd || !(isCancellation(error) || error instanceof ActivityFailure)) throw error;
-    const rest = startDrain(box.state, ref, { ...decision, events: 0 }, settings, { again: true });
-    return besidesRemembering(box, ref, rest, () => undefined);
+    const granted = { ...decision, events: 0 };
+    const rest = startDrain(box.state, ref, granted, settings, { again: true });
+    return { outcome: await besidesRemembering(box, ref, rest, () => undefined), granted };
   }
 }
 
@@ -71,6 +72,8 @@ async function besidesRemembering(
       if (patched('orders-end-a-drain')) end();
     }
   })();
+  // Its wait rejects as soon as the workflow is cancelled, the drain only when it has ended: without this the task would fail till then.
+  remembering.catch(() => undefined);
   try {
     return await drained;
   } finally {

@@ -99,7 +99,8 @@ async function settleAndPublish(
         const looksOnly = call.request.events === 0;
         const allPaused = !looksOnly && (await readGlobalPause(deps.pool)) !== null;
         if (looksOnly || allPaused) {
-          await withdrawBatch(deps, hold, progress, state.batch);
+          const takesBack = allPaused || call.request.takesBack === true;
+          if (takesBack) await withdrawBatch(deps, hold, progress, state.batch);
           return { end: allPaused ? await loop.sleepPaused() : 'granted', failure: null };
         }
         const batch = await prepareResend(deps, hold, call.request, progress, state.batch, refusal);

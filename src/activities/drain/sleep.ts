@@ -25,8 +25,8 @@ export async function waitForMore(
   if (progress.stop.aborted) return null;
   if (hold.clean === null) return null;
   progress.hasCaughtUp();
-  // In a crowded worker its slot is for others.
-  if (linger.cut && !deps.linger.crowded) return 'keptUp';
+  // In a crowded worker its slot is for others. Without an event in all its time, the next would wait in vain as well, and so on.
+  if (linger.cut && progress.recorded > 0 && !deps.linger.crowded) return 'keptUp';
   await failpoint('before_sleep');
   const asleep = await goToSleep(deps, hold, hold.clean.fence);
   await failpoint('after_sleep');
