@@ -88,32 +88,6 @@ describe('publisher state', () => {
     expect(turn(flowed, due, { ...failed, blockedTopics: ['dead'] }).breaker.state).toBe('open');
   });
 
-  it('a probe under a grant of nothing has tried nothing, and leaves the breaker as it is', () => {
-    const open = turns(initialState(REF, defaultConfig(), T0), 3, failed);
-    const due = open.breaker.nextProbeAt ?? NaN;
-    const stopped = configure(open, { by: 'ops', quota: { ratePerSecond: 0 } }, due);
-    const empty = { ...stopped, quota: { ...stopped.quota, tokens: 0 }, drain: { ...stopped.drain, doubt: true } };
-    expect(decide(empty, due, MAX)).toMatchObject({ kind: 'drain', events: 0 });
-    expect(turn(empty, due, outcome({ end: 'granted' })).breaker.state).not.toBe('closed');
-  });
-
-  it('looks at topics that refuse events every 2 s, for as long the others wait', () => {
-    const dead = { ...failed, blockedTopics: ['dead'] };
-    for (const published of [0, 5]) {
-      const after = turns(initialState(REF, defaultConfig(), T0), 2, { ...dead, published });
-      expect((after.drain.retryAt ?? 0) - T0).toBeLessThanOrEqual(60_000 + 2_000);
-    }
-  });
-
-  it('knows that events wait behind its own pause, and nothing of them behind a pause of everything', () => {
-    const state = initialState(REF, defaultConfig(), T0);
-    const cut = outcome({ end: 'paused', published: 1, recorded: 1 });
-    const own = drainEnded(pause(state, { by: 'ops', why: 'x' }, T0), cut, { events: 9, probe: false }, T0, 0.5);
-    expect(own.drain).toMatchObject({ woken: true, allPaused: false });
-    const all = drainEnded(drainStarted(state, false, T0), cut, { events: 9, probe: false }, T0, 0.5);
-    expect(all.drain).toMatchObject({ woken: false, allPaused: true });
-  });
-
   it('never counts fencing, restarts or Postgres errors as failures of the destination', () => {
     for (const code of ['FENCED', 'POSTGRES_UNAVAILABLE', 'INTERNAL'] as const) {
       let state = initialState(REF, defaultConfig(), T0);

@@ -1,0 +1,57 @@
+import type { DrainOutcome } from '../../../src/domain/drain';
+import { configure, pause } from '../../../src/domain/publisher-commands';
+import { drainEnded, drainStarted } from '../../../src/domain/publisher-outcome';
+import { advance, decide, defaultConfig, initialState } from '../../../src/domain/publisher-state';
+import type { PublisherState } from '../../../src/domain/publisher-state';
+
+const REF = { tenant: 'acme', destination: 'kafka', shard: 0 };
+const T0 = 1_800_000_000_000;
+const MAX = 1_000_000;
+
+function outcome(part: Partial<DrainOutcome>): DrainOutcome {
+  const nothing = { recorded: 0, published: 0, parked: 0, batches: 0, failure: null, blockedTopics: [] };
+  return { ...nothing, end: 'empty', worker: 'w', ...part };
+}
+
+const failed = outcome({ end: 'failed', failure: { code: 'KAFKA_UNAVAILABLE', message: 'down', breaker: true } });
+
+/** One turn of the workflow's loop with a given drain outcome. */
+function turn(state: PublisherState, now: number, result: DrainOutcome): PublisherState {
+  const decision = decide(advance(state, now), now, MAX);
+  if (decision.kind !== 'drain') throw new Error(`expected a drain, got ${JSON.stringify(decision)}`);
+  return drainEnded(drainStarted(advance(state, now), decision.probe, now), result, decision, now, 0.5);
+}
+
+function turns(start: PublisherState, count: number, result: DrainOutcome): PublisherState {
+  let state = start;
+  for (let i = 0; i < count; i += 1) state = turn(state, T0 + i * 60_000, result);
+  return state;
+}
+
+describe('what a drain that ended says of its publisher', () => {
+  it('a probe under a grant of nothing has tried nothing, and leaves the breaker as it is', () => {
+    const open = turns(initialState(REF, defaultConfig(), T0), 3, failed);
+    const due = open.breaker.nextProbeAt ?? NaN;
+    const stopped = configure(open, { by: 'ops', quota: { ratePerSecond: 0 } }, due);
+    const empty = { ...stopped, quota: { ...stopped.quota, tokens: 0 }, drain: { ...stopped.drain, doubt: true } };
+    expect(decide(empty, due, MAX)).toMatchObject({ kind: 'drain', events: 0 });
+    expect(turn(empty, due, outcome({ end: 'granted' })).breaker.state).not.toBe('closed');
+  });
+
+  it('looks at topics that refuse events every 2 s, for as long the others wait', () => {
+    const dead = { ...failed, blockedTopics: ['dead'] };
+    for (const published of [0, 5]) {
+      const after = turns(initialState(REF, defaultConfig(), T0), 2, { ...dead, published });
+      expect((after.drain.retryAt ?? 0) - T0).toBeLessThanOrEqual(60_000 + 2_000);
+    }
+  });
+
+  it('knows that events wait behind its own pause, and nothing of them behind a pause of everything', () => {
+    const state = initialState(REF, defaultConfig(), T0);
+    const cut = outcome({ end: 'paused', published: 1, recorded: 1 });
+    const own = drainEnded(pause(state, { by: 'ops', why: 'x' }, T0), cut, { events: 9, probe: false }, T0, 0.5);
+    expect(own.drain).toMatchObject({ woken: true, allPaused: false });
+    const all = drainEnded(drainStarted(state, false, T0), cut, { events: 9, probe: false }, T0, 0.5);
+    expect(all.drain).toMatchObject({ woken: false, allPaused: true });
+  });
+});
