@@ -34,7 +34,10 @@ export interface BreakerTransition {
 }
 
 /** What the publisher's row keeps of a breaker that opened by itself: half-open is forgotten, the probe is simply due. */
-export type OpenBreaker = Pick<BreakerState, 'failures' | 'openings' | 'openedAt' | 'nextProbeAt' | 'reason'>;
+export type OpenBreaker = Pick<BreakerState, 'failures' | 'openings' | 'openedAt' | 'nextProbeAt' | 'reason'> & {
+  /** Written along, and no reason by itself to write the row. Absent in rows of older versions. */
+  readonly transitions?: BreakerState['transitions'];
+};
 
 /** Ten times the reset interval: long enough to spare a dead destination, short enough that healing is noticed in minutes. */
 const MAX_BACKOFF_FACTOR = 10;

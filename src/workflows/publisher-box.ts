@@ -27,8 +27,15 @@ export async function remember(box: Box, ref: PublisherInput['publisher']): Prom
   const kept = keptPart(box.state);
   box.notices.look(box.state.breaker);
   if (JSON.stringify(kept) === box.remembered && !box.notices.any) return;
-  await local.savePublisher(ref, { why: null, until: null, ...kept, breakerTo: box.notices.take() });
+  await local.savePublisher(ref, { why: null, until: null, ...rowPart(box.state), breakerTo: box.notices.take() });
   box.remembered = JSON.stringify(kept);
+}
+
+/** The kept part as it is written: an open breaker with its last changes, for whoever looks after its workflow was lost. */
+export function rowPart(state: PublisherState): ReturnType<typeof keptPart> {
+  const kept = keptPart(state);
+  const { transitions } = state.breaker;
+  return { ...kept, breaker: kept.breaker == null ? null : { ...kept.breaker, transitions } };
 }
 
 /** What operators set or must know of, and an open breaker, as the publisher's row remembers it. */

@@ -21,7 +21,7 @@ import { BreakerNotices } from './breaker-notices';
 import { describeState } from './current-details';
 import { drainOnce } from './drain-once';
 import { carryOutEarly, registerHandlers } from './handlers';
-import { keptPart, local, remember } from './publisher-box';
+import { keptPart, local, remember, rowPart } from './publisher-box';
 import type { Box } from './publisher-box';
 import { ReplayRequests } from './replay-requests';
 import { ShownAttributes } from './search-attributes';
@@ -55,7 +55,9 @@ export async function publisher(input: PublisherInput): Promise<void> {
   box.notices = new BreakerNotices(box.state.breaker.state);
   carryOutEarly(box);
   const { paused, halted, limits, breaker = null } = saved;
-  box.remembered = JSON.stringify({ paused, halted, limits, breaker });
+  box.remembered = JSON.stringify({ paused, halted, limits, breaker }, (key, value: unknown) =>
+    key === 'transitions' ? undefined : value,
+  );
 
   const attributes = new ShownAttributes(settings.searchAttributes ?? []);
   const requests = new ReplayRequests();
@@ -132,7 +134,7 @@ async function waitForChange(
   const until = decision.until ?? now + LEASE_MS;
   const kept = keptPart(box.state);
   const counted = { breakerTo: box.notices.take(), denied: decision.quota === true };
-  await local.savePublisher(ref, { why: decision.why, until, ...kept, ...counted });
+  await local.savePublisher(ref, { why: decision.why, until, ...rowPart(box.state), ...counted });
   box.remembered = JSON.stringify(kept);
   await condition(woken, Math.max(1, waitMs), { summary: decision.why });
 }

@@ -82,6 +82,7 @@ describe('control of publishers', () => {
     );
     expect(back.breaker).toMatchObject({ failures: 3, nextProbeAt: open.breaker.nextProbeAt, manual: false });
     expect(back.counters.drains).toBe(0);
+    expect(back.breaker.transitions).toEqual(open.breaker.transitions);
     // Reset by an operator, it forgets, also in the row; without the event nothing opens it again.
     await rig.installation.query(`update outbox.events set status = 'skipped' where tenant_id = $1`, [tenant]);
     await handleOf(tenant).executeUpdate('resetBreaker', { args: [{ by: 'test' }] });
