@@ -24,6 +24,7 @@ import { signalsLost } from './temporal/signals-lost';
 import { workflowsTerminated } from './temporal/workflows-terminated';
 import { clockJumps } from './tenancy/clock-jumps';
 import { deadTopics } from './tenancy/dead-topics';
+import { ordersBesideKills } from './tenancy/orders-beside-kills';
 import { poisonEvents } from './tenancy/poison-events';
 import { allWorkersKilled } from './worker/all-workers-killed';
 import { continueAsNewStorm } from './worker/continue-as-new-storm';
@@ -71,5 +72,6 @@ export const SCENARIOS: readonly Scenario[] = [
   signalsLost,
   deadTopics,
   poisonEvents,
+  ordersBesideKills,
   clockJumps,
 ];
