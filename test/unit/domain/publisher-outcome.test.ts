@@ -1,32 +1,9 @@
-import type { DrainOutcome } from '../../../src/domain/drain';
 import { configure, pause } from '../../../src/domain/publisher-commands';
 import { drainEnded, drainStarted } from '../../../src/domain/publisher-outcome';
-import { advance, decide, defaultConfig, initialState } from '../../../src/domain/publisher-state';
-import type { PublisherState } from '../../../src/domain/publisher-state';
+import { decide, defaultConfig, initialState } from '../../../src/domain/publisher-state';
+import { MAX, T0, failed, outcome, turn, turns } from '../../support/publisher-turns';
 
 const REF = { tenant: 'acme', destination: 'kafka', shard: 0 };
-const T0 = 1_800_000_000_000;
-const MAX = 1_000_000;
-
-function outcome(part: Partial<DrainOutcome>): DrainOutcome {
-  const nothing = { recorded: 0, published: 0, parked: 0, batches: 0, failure: null, blockedTopics: [] };
-  return { ...nothing, end: 'empty', worker: 'w', ...part };
-}
-
-const failed = outcome({ end: 'failed', failure: { code: 'KAFKA_UNAVAILABLE', message: 'down', breaker: true } });
-
-/** One turn of the workflow's loop with a given drain outcome. */
-function turn(state: PublisherState, now: number, result: DrainOutcome): PublisherState {
-  const decision = decide(advance(state, now), now, MAX);
-  if (decision.kind !== 'drain') throw new Error(`expected a drain, got ${JSON.stringify(decision)}`);
-  return drainEnded(drainStarted(advance(state, now), decision.probe, now), result, decision, now, 0.5);
-}
-
-function turns(start: PublisherState, count: number, result: DrainOutcome): PublisherState {
-  let state = start;
-  for (let i = 0; i < count; i += 1) state = turn(state, T0 + i * 60_000, result);
-  return state;
-}
 
 describe('what a drain that ended says of its publisher', () => {
   it('a probe under a grant of nothing has tried nothing, and leaves the breaker as it is', () => {

@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import type { DrainOutcome } from '../../../src/domain/drain';
 import { checkConfigure } from '../../../src/domain/configure-check';
 import {
   checkPause,
@@ -13,41 +12,10 @@ import {
 } from '../../../src/domain/publisher-commands';
 import { drainEnded, drainStarted } from '../../../src/domain/publisher-outcome';
 import { advance, decide, defaultConfig, initialState, mergeConfig } from '../../../src/domain/publisher-state';
-import type { PublisherState } from '../../../src/domain/publisher-state';
 import { ledgerGroup, publisherId } from '../../../src/domain/publisher';
+import { MAX, T0, failed, outcome, turn, turns } from '../../support/publisher-turns';
 
 const REF = { tenant: 'acme', destination: 'kafka', shard: 0 };
-const T0 = 1_800_000_000_000;
-const MAX = 1_000_000;
-
-function outcome(part: Partial<DrainOutcome>): DrainOutcome {
-  return {
-    recorded: 0,
-    published: 0,
-    parked: 0,
-    batches: 0,
-    end: 'empty',
-    failure: null,
-    blockedTopics: [],
-    worker: 'w',
-    ...part,
-  };
-}
-
-const failed = outcome({ end: 'failed', failure: { code: 'KAFKA_UNAVAILABLE', message: 'down', breaker: true } });
-
-/** One turn of the workflow's loop with a given drain outcome. */
-function turn(state: PublisherState, now: number, result: DrainOutcome): PublisherState {
-  const decision = decide(advance(state, now), now, MAX);
-  if (decision.kind !== 'drain') throw new Error(`expected a drain, got ${JSON.stringify(decision)}`);
-  return drainEnded(drainStarted(advance(state, now), decision.probe, now), result, decision, now, 0.5);
-}
-
-function turns(start: PublisherState, count: number, result: DrainOutcome): PublisherState {
-  let state = start;
-  for (let i = 0; i < count; i += 1) state = turn(state, T0 + i * 60_000, result);
-  return state;
-}
 
 describe('publisher state', () => {
   it('sleeps without a timer after an empty drain, and a wake during a drain is never lost', () => {

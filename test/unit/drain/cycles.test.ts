@@ -72,11 +72,11 @@ describe('cycles of turns', () => {
     const equal = shares(
       weights.map(() => 1),
       4,
-      2_000,
+      // Dealt by chance: with 83 turns each the most and the least differ by as much as is allowed here.
+      20_000,
       { cycles: new Cycles() },
     );
-    // Dealt by chance, 83 turns each.
-    expect(Math.max(...equal) / Math.min(...equal)).toBeLessThan(1.15);
+    expect(Math.max(...equal) / Math.min(...equal)).toBeLessThan(1.1);
   });
 
   it('make good what a turn lasted too long or too short, because its transaction or its drain ended then', () => {
