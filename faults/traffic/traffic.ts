@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'pg';
 import type { Acknowledged } from '../../src/audit/acknowledged';
+import { withoutUnheardErrors } from '../../src/postgres/pool';
 import { Random } from './random';
 import { DraftMaker, acknowledge } from './drafts';
 import type { Draft } from './drafts';
@@ -51,9 +52,9 @@ export class Traffic {
 
   private constructor(private readonly options: TrafficOptions) {
     const { actors = 6, keys = 4, tenants, topics, seed } = options;
-    this.#pool = new Pool({ connectionString: options.databaseUrl, max: actors + 8, connectionTimeoutMillis: 5_000 });
-    // A connection that breaks while idle: the next step opens another.
-    this.#pool.on('error', () => undefined);
+    this.#pool = withoutUnheardErrors(
+      new Pool({ connectionString: options.databaseUrl, max: actors + 8, connectionTimeoutMillis: 5_000 }),
+    );
     this.#lanes = tenants.flatMap((tenant) =>
       topics.flatMap((topic) =>
         Array.from({ length: keys }, (_, index) => ({

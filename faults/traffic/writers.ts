@@ -9,7 +9,7 @@ export type WriteOutcome =
   | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'lost'; readonly ids: readonly (string | null)[] };
 
-/** One SQL transaction of an application: enqueues, waits a while, commits or rolls back. */
+/** One SQL transaction of an application (`pool` listens to its connections' errors): enqueues, waits a while, commits or rolls back. */
 export async function writeInTransaction(
   pool: Pool,
   drafts: readonly Draft[],
@@ -22,9 +22,6 @@ export async function writeInTransaction(
     options.enqueued?.();
     return refused(error);
   }
-  // Faults break connections between two statements too, and pg then emits an error that would end this process.
-  const ignore = (): void => undefined;
-  client.on('error', ignore);
   const ids: string[] = [];
   let committing = false;
   let broken: Error | undefined;
@@ -41,7 +38,6 @@ export async function writeInTransaction(
     return committing ? { kind: 'lost', ids } : refused(error);
   } finally {
     options.enqueued?.();
-    client.off('error', ignore);
     client.release(broken);
   }
 }

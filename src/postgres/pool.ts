@@ -66,9 +66,20 @@ export function createPool(url: string, options: PoolOptions = {}): Pool & Pick<
           options: prepares ? `${PLANNER} ${PREPARED}` : PLANNER,
         }),
   });
-  // Without a listener a broken idle connection ends the process.
-  pool.on('error', (error) => options.onError?.(classify(error)));
-  return Object.assign(pool, { prepares });
+  return Object.assign(
+    withoutUnheardErrors(pool, (error) => options.onError?.(classify(error))),
+    { prepares },
+  );
+}
+
+/**
+ * pg emits an 'error' besides rejecting, and an error that nobody listens to ends the process. The pool listens to a connection only
+ * while it is idle; whoever takes it listens a turn too late: a server that dies right after it has let somebody in says so in the
+ * same packet (seen when Postgres was killed while connections were made).
+ */
+export function withoutUnheardErrors(pool: Pool, onIdleError: (error: Error) => void = () => undefined): Pool {
+  pool.on('error', onIdleError);
+  return pool.on('connect', (client) => client.on('error', () => undefined));
 }
 
 /** Runs `fn` in one transaction. A connection that breaks or whose rollback fails is thrown away, never reused. */
@@ -77,8 +88,7 @@ export async function withTransaction<T>(pool: Pool, fn: (client: PoolClient) =>
     throw classify(error);
   });
   let broken: Error | undefined;
-  // The pool listens to idle connections only. One that breaks while it is ours reports that to us, beside failing the
-  // statement under way, and without a listener ends the process: an immediate shutdown of Postgres took the api with it.
+  // One that breaks between two statements fails none of them; it must not go back to the pool.
   const onError = (error: Error): void => {
     broken = error;
   };

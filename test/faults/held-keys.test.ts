@@ -1,4 +1,4 @@
-import { Pool } from 'pg';
+import { createPool } from '../../src/postgres/pool';
 import type { Acknowledged } from '../../src/audit/acknowledged';
 import { heldKeys } from '../../src/postgres/held-keys';
 import { releaseKey, retryEvents, skipEvents } from '../../src/postgres/operator-actions';
@@ -47,7 +47,7 @@ describe('operator actions under running drains', () => {
       faultRun(options, async ({ rig, tenants: [tenant = ''] }) => {
         const topic = `${rig.options.name}-narrow`;
         await createTopics(options.servers.kafkaBrokers, [topic], { [topic]: LIMIT });
-        const pool = new Pool({ connectionString: rig.direct.databaseUrl, max: 3 });
+        const pool = createPool(rig.direct.databaseUrl, { max: 3 });
         const random = new Random(testSeed());
         const acknowledged: Acknowledged[] = [];
         const skipped = new Set<string>();
@@ -108,7 +108,7 @@ describe('operator actions under running drains', () => {
     'members of a batch that a dead worker recorded are refused until it is settled',
     () =>
       faultRun(options, async ({ rig, tenants: [tenant = ''], topics: [topic = ''] }) => {
-        const pool = new Pool({ connectionString: rig.direct.databaseUrl, max: 1 });
+        const pool = createPool(rig.direct.databaseUrl, { max: 1 });
         try {
           const events = await enqueueAll(
             rig,

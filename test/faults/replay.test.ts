@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Pool } from 'pg';
+import { createPool } from '../../src/postgres/pool';
 import type { FailpointName } from '../../src/failpoints/plan';
 import { requestReplay } from '../../src/postgres/replay-control';
 import { listReplays } from '../../src/postgres/replays';
@@ -23,7 +23,7 @@ describe('kill -9 while replays run beside live traffic', () => {
       faultRun(
         { name: 'replay', servers: sharedServers(), tenantCount: 2, traffic: { pauseMs: 300, actors: 4 } },
         async ({ rig, tenants, traffic }) => {
-          const pool = new Pool({ connectionString: rig.direct.databaseUrl, max: 2 });
+          const pool = createPool(rig.direct.databaseUrl, { max: 2 });
           try {
             const first = await rig.worker();
             await delay(2_000);

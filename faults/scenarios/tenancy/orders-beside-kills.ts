@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import { publisherId } from '../../../src/domain/publisher';
 import { pauseAll, resumeAll } from '../../../src/postgres/global-pause';
+import { createPool } from '../../../src/postgres/pool';
 import type { Client } from '@temporalio/client';
 import { withTemporal } from '../../acts/temporal';
 import { until } from '../../harness/waiting';
@@ -34,7 +35,7 @@ export const ordersBesideKills: Scenario = {
   async run(scene, plan) {
     const numbers = (name: string): readonly number[] => plan[name] as readonly number[];
     const workers = [...scene.workers];
-    const pool = new Pool({ connectionString: scene.rig.direct.databaseUrl, max: 2 });
+    const pool = createPool(scene.rig.direct.databaseUrl, { max: 2 });
     try {
       for (let round = 0; round < Number(plan['rounds']); round += 1) {
         const victim = numbers('victims')[round] ?? 0;

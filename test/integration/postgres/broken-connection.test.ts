@@ -1,8 +1,20 @@
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { PoolClient } from 'pg';
-import { withTransaction } from '../../../src/postgres/pool';
+import { createPool, withTransaction } from '../../../src/postgres/pool';
 import { query } from '../../../src/postgres/query';
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';
+
+/** ReadyForQuery, idle. */
+const READY = Buffer.from('Z\0\0\0\x05I', 'latin1');
+const FIELDS = 'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0';
+/** ErrorResponse: its length counts itself, not the letter before it. */
+const FATAL = Buffer.concat([
+  Buffer.from('E\0\0\0', 'latin1'),
+  Buffer.from([FIELDS.length + 4]),
+  Buffer.from(FIELDS, 'latin1'),
+]);
 
 /** The connection of a transaction breaks: that must fail the transaction, not the process. */
 describe('a transaction whose connection breaks', () => {
@@ -43,4 +55,42 @@ describe('a transaction whose connection breaks', () => {
     await settled();
     expect(await withTransaction(database.pool, pidOf)).toBeGreaterThan(0);
   });
+
+  it('in the packet that lets it in, before anybody could listen: the first statement fails', async () => {
+    const dying = await dyingServer(new URL(database.url));
+    const pool = createPool(dying.url, { max: 1 });
+    try {
+      const broken = withTransaction(pool, (client) => query(client, 'select 1'));
+      await expect(broken).rejects.toMatchObject({ code: 'POSTGRES_UNAVAILABLE' });
+      await settled();
+    } finally {
+      await pool.end();
+      await dying.close();
+    }
+  });
 });
+
+/** Postgres behind a proxy that adds to the first "ready for query" what a backend says whose postmaster was just killed. */
+async function dyingServer(real: URL): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(Number(real.port), real.hostname);
+    for (const socket of [client, upstream]) sockets.add(socket.on('error', () => undefined));
+    client.pipe(upstream);
+    upstream.on('data', (chunk) => {
+      if (chunk.subarray(-6).equals(READY)) client.end(Buffer.concat([chunk, FATAL]));
+      else client.write(chunk);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = new URL(real);
+  url.hostname = '127.0.0.1';
+  url.port = String((server.address() as AddressInfo).port);
+  return {
+    url: url.href,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
