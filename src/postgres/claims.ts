@@ -3,40 +3,17 @@ import { OutboxError } from '../domain/errors';
 import { DEFAULT_ON_POISON } from '../domain/hold-key';
 import type { OnPoison } from '../domain/hold-key';
 import type { PublisherRef } from '../domain/publisher';
+import { EVENT_BYTES, EVENT_COLUMNS, columnsOf, toEvent } from './event-columns';
+import type { EventColumns } from './event-columns';
 import { ASIDE_LANE, HELD_FROM, IS_HELD } from './hold-key';
 import { idBounds } from './id-bounds';
 import type { Db } from './query';
 import { queryText } from './query';
-import { fenceOf, fenced, readPublisher, refColumns, refOf, refValues } from './publishers';
+import { fenceOf, fenced, readPublisher, refOf, refValues } from './publishers';
 
-const columns = (
-  headers: string,
-  payload: string,
-): string => `e.event_id, e.dedupe_key, e.topic, e.event_type, e.ordering_key,
-  ${headers}, ${payload}, e.content_type, e.created_at at time zone 'UTC', e.attempts, e.lane`;
-/** What a drain reads of an event `e`; `toEvent` takes it. */
-export const EVENT_COLUMNS = columns('e.headers', 'e.payload');
 /** Nobody reads the content of an event that waits, and it counts for no limit of bytes. */
-const CLAIMED = columns('case when not e.held then e.headers end', 'case when not e.held then e.payload end');
+const CLAIMED = columnsOf('case when not e.held then e.headers end', 'case when not e.held then e.payload end');
 const ORDER = 'order by e.lane, e.event_id';
-
-/** Counted for an event beside its payload: key, headers, type. */
-export const EVENT_BYTES = 400;
-
-/** Columns as the server's text, in the order of EVENT_COLUMNS. */
-export type EventColumns = [
-  id: string,
-  dedupeKey: string,
-  topic: string,
-  type: string,
-  key: string | null,
-  headers: string | null,
-  payload: string | null,
-  contentType: string | null,
-  createdAt: string,
-  attempts: string,
-  lane: string,
-];
 
 /** Whether the replay lane of publisher $1 to $3 has anything: one look at an index for a publisher without replays. */
 const COPIES_WAIT = `exists (select from outbox.replay_events r
@@ -155,84 +132,4 @@ export async function eventsByIds(db: Db, tenant: string, ids: readonly string[]
     );
   }
   return rows.map((row) => toEvent(tenant, row));
-}
-
-/** A copy to claim of publisher `u`. */
-const COPY_TO_CLAIM = `exists (
-  select from outbox.replay_events r
-  where r.tenant_id = u.tenant and r.destination = u.destination and r.shard = u.shard and r.status = 'pending'
-    and not exists (
-      select from outbox.batches b
-      where b.tenant_id = u.tenant and b.destination = u.destination and b.shard = u.shard and b.settled_at is null
-        and r.copy_id = any (b.copy_ids)))`;
-
-/**
- * Which of these publishers have an event or a copy to look at: pending, in no unsettled batch and not set aside. One query for all that
- * linger. Prepared: up to 200 times a second, planning it costs 0.4 ms and running it for 50 publishers 0.16.
- */
-export async function pendingExists(db: Db, refs: readonly PublisherRef[]): Promise<PublisherRef[]> {
-  if (refs.length === 0) return [];
-  const rows = await queryText<[tenant: string, destination: string, shard: string]>(
-    db,
-    `select u.tenant, u.destination, u.shard::int
-     from unnest($1::text[], $2::text[], $3::smallint[]) as u (tenant, destination, shard)
-     where exists (
-       select from outbox.events e
-       where e.tenant_id = u.tenant and e.destination = u.destination and e.shard = u.shard and e.status = 'pending'
-         and e.lane < ${ASIDE_LANE}
-         and not exists (
-           select from outbox.batches b
-           where b.tenant_id = u.tenant and b.destination = u.destination and b.shard = u.shard and b.settled_at is null
-             and e.event_id = any (b.event_ids)))
-       or ${COPY_TO_CLAIM}`,
-    refColumns(refs).map(padded),
-    'look of the lingering',
-  );
-  return rows.map(([tenant, destination, shard]) => ({ tenant, destination, shard: Number(shard) }));
-}
-
-/**
- * The planner expects ten elements of an array that it does not know. With fewer it would find a plan for these values cheaper than
- * the one it keeps, and go on planning.
- */
-const EXPECTED_ELEMENTS = 10;
-
-function padded(column: readonly unknown[]): unknown[] {
-  return [...column, ...new Array<null>(Math.max(0, EXPECTED_ELEMENTS - column.length)).fill(null)];
-}
-
-export function toEvent(tenant: string, c: EventColumns): OutboxEvent {
-  return {
-    id: c[0],
-    tenant,
-    dedupeKey: c[1],
-    topic: c[2],
-    type: c[3],
-    key: c[4],
-    headers: c[5] === null ? null : (JSON.parse(c[5]) as Record<string, string>),
-    payload: c[6] === null ? null : bytes(c[6]),
-    contentType: c[7],
-    createdAt: isoTime(c[8]),
-    attempts: Number(c[9]),
-    lane: c[10] === '1' ? 'replay' : 'live',
-  };
-}
-
-/** The text form of bytea is \x followed by hex digits, unless bytea_output=escape, which would publish wrong bytes. */
-function bytes(text: string): Buffer {
-  if (!text.startsWith('\\x')) throw unreadable('bytea_output', 'hex');
-  return Buffer.from(text.slice(2), 'hex');
-}
-
-/** '2026-01-31 12:00:00.5' → '2026-01-31T12:00:00.500Z'; a Date per row would cost more than the rest of the row. */
-function isoTime(text: string): string {
-  if (text[4] !== '-' || text[10] !== ' ') throw unreadable('datestyle', 'ISO');
-  return `${text.slice(0, 10)}T${text.slice(11, 19)}.${text.slice(20, 23).padEnd(3, '0')}Z`;
-}
-
-function unreadable(setting: string, value: string): OutboxError {
-  return new OutboxError(
-    'POSTGRES_REFUSED',
-    `The server's ${setting} is not ${value}. Run: alter role … set ${setting} = '${value}'.`,
-  );
 }

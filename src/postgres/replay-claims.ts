@@ -1,8 +1,9 @@
 import { OutboxError } from '../domain/errors';
 import type { OutboxEvent } from '../domain/event';
 import type { PublisherRef } from '../domain/publisher';
-import type { EventColumns } from './claims';
-import { EVENT_BYTES, EVENT_COLUMNS, eventsByIds, toEvent } from './claims';
+import { eventsByIds } from './claims';
+import type { EventColumns } from './event-columns';
+import { EVENT_BYTES, EVENT_COLUMNS, toEvent } from './event-columns';
 import type { Db } from './query';
 import { queryText } from './query';
 import { refValues } from './publishers';

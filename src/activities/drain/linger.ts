@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { publisherId } from '../../domain/publisher';
 import type { PublisherRef } from '../../domain/publisher';
-import { pendingExists } from '../../postgres/claims';
+import { pendingExists } from '../../postgres/looks';
 import { Cycles } from './cycles';
 import { LookTimes } from './look-times';
 import type { Turn } from './turns';

@@ -24,8 +24,8 @@ export class Pace {
     this.measured = this.measured === null ? measured : (this.measured + measured) / 2;
   }
 
-  eventsWithin(ms: number): number {
+  eventsWithin(ms: number, least = LEAST_EVENTS): number {
     if (this.measured === null) return FIRST_EVENTS;
-    return Math.max(LEAST_EVENTS, Math.floor(ms / Math.max(this.measured, 1e-6)));
+    return Math.max(least, Math.floor(ms / Math.max(this.measured, 1e-6)));
   }
 }

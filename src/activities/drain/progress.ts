@@ -1,35 +1,19 @@
 import type { DrainEnd, DrainRequest } from '../../domain/drain';
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_ON_POISON } from '../../domain/hold-key';
 import type { OnPoison } from '../../domain/hold-key';
-import { publisherId } from '../../domain/publisher';
 import type { DrainDeps } from './context';
 import type { BatchLimit } from './batch-share';
-import type { TurnTime } from './cycles';
-import { batchShare } from './batch-share';
+import { batchLimit } from './batch-limit';
 import { Pace } from './pace';
 import type { BlockedTopic } from './screen';
-import type { Turn } from './turns';
-
-/**
- * A drain that others wait for gives its turn away after this long, ms, times its weight: short enough to be fair, long enough
- * for several batches. The weight makes a turn longer, not more frequent: Temporal's queue deals tasks out from several
- * partitions and by chance, so that a weight given to it is honoured for long queues only.
- */
-const TURN_MS = 1_000;
-/** Waits for turns come on top of `maxMs`, up to this, ms: within the margin after which the activity counts as stuck. */
-const WAITS_MS = 60_000;
-const WEIGHT = { least: 0.25, most: 10 };
+import type { DrainTurns } from './drain-turns';
+import { WAITS_MS } from './drain-turns';
 
 /**
  * A drain is over up to this part of its time early. Fifty quiet tenants that had started together ended together every 20 s, and
  * their next events woke them together: p99 of 1.7 s, alone on the machine.
  */
 const EARLY = 0.4;
-
-const CAUTIOUS_EVENTS = 500;
-
-/** A transaction beside publishers that wait for their next event, or for a slot, is cut to about this, ms. */
-const SHARED_TRANSACTION_MS = 50;
 
 /** What one drain has done so far and when it must end. */
 export class DrainProgress {
@@ -47,8 +31,6 @@ export class DrainProgress {
   readonly refused = new Map<string, BlockedTopic>();
   readonly pace = new Pace();
   private startedAt = Date.now();
-  private turnTime: TurnTime = { startedAt: Date.now(), lengthMs: TURN_MS };
-  private waitedMs = 0;
   /** The last moment at which nothing was pending, and the waits for turns before it. */
   private caughtUp = { at: Date.now(), waitedMs: 0 };
   private readonly maxMs: number;
@@ -61,7 +43,7 @@ export class DrainProgress {
     readonly stop: AbortSignal,
     /** Recorded under this grant by an earlier attempt whose result was lost. */
     private before: { readonly events: number; readonly bytes: number },
-    private readonly turn: Turn,
+    readonly turns: DrainTurns,
   ) {
     const part = 1 - EARLY * Math.random();
     this.maxMs = request.maxMs * part;
@@ -77,79 +59,19 @@ export class DrainProgress {
   begin(): void {
     this.startedAt = Date.now();
     this.hasCaughtUp();
-    this.turnStarts();
+    this.turns.start();
   }
 
   /** Nothing is pending: a drain that keeps up may go on for longer. */
   hasCaughtUp(): void {
-    this.caughtUp = { at: Date.now(), waitedMs: this.waitedMs };
+    this.caughtUp = { at: Date.now(), waitedMs: this.turns.waitedMs };
   }
 
-  /** A turn is as long as the publisher's weight, and as its cycle beside those of others. */
-  private turnStarts(): void {
-    const startedAt = Date.now();
-    const weight = Math.min(WEIGHT.most, Math.max(WEIGHT.least, this.request.weight ?? 1));
-    const { cycles } = this.deps.linger;
-    const lengthMs = cycles.started(publisherId(this.request.publisher), TURN_MS * weight, startedAt);
-    this.turnTime = { startedAt, lengthMs };
-  }
-
-  /** The turn ends although there may be more: the publisher joins the queue again. */
-  turnCut(): void {
-    // A publisher that nobody waits for has no share to be counted, and its short cycles would spoil the mean.
-    if (!this.deps.linger.awaited && !this.deps.linger.crowded) return;
-    this.deps.linger.cycles.cut(publisherId(this.request.publisher), this.turnTime, Date.now());
-  }
-
-  /** True when others have waited long enough for this drain's turn. */
-  get turnOver(): boolean {
-    return Date.now() - this.turnTime.startedAt >= this.turnTime.lengthMs;
-  }
-
-  /** Waits for the drain's first turn; otherwise says how it ends, having touched nothing. */
-  async firstTurn(): Promise<'go' | 'stopping' | 'time'> {
-    const over = new AbortController();
-    const end = (): void => over.abort();
-    const patience = setTimeout(end, WAITS_MS);
-    this.stop.addEventListener('abort', end, { once: true });
-    if (this.stop.aborted) end();
-    try {
-      await this.turn.take(over.signal);
-    } finally {
-      clearTimeout(patience);
-      this.stop.removeEventListener('abort', end);
-    }
-    if (this.stop.aborted) return 'stopping';
-    return over.signal.aborted ? 'time' : 'go';
-  }
-
-  /** The turn is over and others wait: joins the queue again. */
-  async giveWay(): Promise<void> {
-    this.turnCut();
-    await this.yieldTurn(() => Promise.resolve());
-  }
-
-  /** Lets others publish while `pause` runs, then waits for the next turn. */
-  async yieldTurn<T>(pause: () => Promise<T>): Promise<T> {
-    this.turn.give();
-    try {
-      return await pause();
-    } finally {
-      const asked = Date.now();
-      await this.turn.take(this.stop);
-      this.turnStarts();
-      this.waitedMs += this.turnTime.startedAt - asked;
-    }
-  }
-
-  /** Most events and payload bytes of the next batch: few after a failure, which may be a destination too slow for many. */
+  /** Most events and payload bytes of the next batch. */
   get batchLimit(): BatchLimit {
     const { batchEvents: events, batchBytes: bytes, linger } = this.deps;
-    const share = batchShare({ events, bytes }, linger.busy);
-    const paced = linger.shared ? this.pace.eventsWithin(SHARED_TRANSACTION_MS) : Infinity;
-    const limit = { ...share, events: Math.min(share.events, paced) };
-    const most = Math.min(limit.bytes, this.remainingBytes);
-    return { events: this.request.cautious ? Math.min(CAUTIOUS_EVENTS, limit.events) : limit.events, bytes: most };
+    const limit = batchLimit({ events, bytes }, linger, this.pace, this.request.cautious);
+    return { ...limit, bytes: Math.min(limit.bytes, this.remainingBytes) };
   }
 
   get onPoison(): OnPoison {
@@ -190,11 +112,11 @@ export class DrainProgress {
   mustEnd(): DrainEnd | null {
     if (this.stop.aborted) return 'stopping';
     if (this.remaining === 0 || this.remainingBytes === 0) return 'granted';
-    if (this.deps.linger.crowded && this.turnOver) return 'time';
+    if (this.deps.linger.crowded && this.turns.isOver) return 'time';
     const waited = (ms: number): number => Math.min(ms, WAITS_MS);
     const { at, waitedMs } = this.caughtUp;
-    const backlog = at + this.maxMs + waited(this.waitedMs - waitedMs);
-    const inAll = this.startedAt + this.keptUpMaxMs + waited(this.waitedMs);
+    const backlog = at + this.maxMs + waited(this.turns.waitedMs - waitedMs);
+    const inAll = this.startedAt + this.keptUpMaxMs + waited(this.turns.waitedMs);
     return Date.now() >= Math.min(backlog, inAll) ? 'time' : null;
   }
 

@@ -57,12 +57,12 @@ export class PublishLoop {
       const end = this.progress.mustEnd();
       if (end !== null) {
         await this.settles.finish();
-        if (end === 'time') this.progress.turnCut();
+        if (end === 'time') this.progress.turns.cut();
         return end;
       }
-      if (this.deps.linger.awaited && this.progress.turnOver) {
+      if (this.deps.linger.awaited && this.progress.turns.isOver) {
         await this.settles.finish();
-        await this.progress.giveWay();
+        await this.progress.turns.giveWay();
         // A turn later the selection is old: an empty one would send this drain to linger, and to wait for another turn.
         selection = await this.claim(false);
         continue;

@@ -6,6 +6,7 @@ import { checkFence, keepRunning, readPublisher } from '../../postgres/publisher
 import type { DrainCall, DrainDeps } from './context';
 import { blockedFailure, blockedTopicOf, endOf, failureOf, refusalOf } from './failures';
 import { firstOf } from './followed-signal';
+import { DrainTurns } from './drain-turns';
 import type { Hold } from './hold';
 import { DrainProgress } from './progress';
 import { PublishLoop } from './publish-loop';
@@ -26,13 +27,14 @@ export async function runDrain(deps: DrainDeps, call: DrainCall, firstAttempt: b
   const hold = deps.sessions.checkout(request.publisher, request.plainKey ?? []);
   const { turn, leave } = deps.linger.enter(request.cautious);
   const stop = firstOf(deps.stopping, call.cancelled);
-  let progress = new DrainProgress(deps, request, stop.signal, { events: 0, bytes: 0 }, turn);
+  const turns = new DrainTurns(deps.linger, request, turn, stop.signal);
+  let progress = new DrainProgress(deps, request, stop.signal, { events: 0, bytes: 0 }, turns);
   let ended: { end: DrainEnd; failure: DrainFailure | null };
   try {
-    const called = await progress.firstTurn();
+    const called = await turns.first();
     if (!firstAttempt) {
       const before = await grantTotals(deps.pool, request.publisher, request.grantId);
-      progress = new DrainProgress(deps, request, stop.signal, before, turn);
+      progress = new DrainProgress(deps, request, stop.signal, before, turns);
     }
     // Taking over now could fence the drain that follows this one: it was told to stop, or waited for so long that it will be.
     ended =

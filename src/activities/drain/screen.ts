@@ -4,7 +4,7 @@ import type { OutboxEvent } from '../../domain/event';
 import { OutboxError } from '../../domain/errors';
 import { withoutHeld } from '../../domain/hold-key';
 import type { OnPoison } from '../../domain/hold-key';
-import { EVENT_BYTES } from '../../postgres/claims';
+import { EVENT_BYTES } from '../../postgres/event-columns';
 import { parkEvents } from '../../postgres/parking';
 import type { Parked } from '../../postgres/parking';
 import type { DrainDeps } from './context';

@@ -1,6 +1,6 @@
 import { OutboxError } from '../../domain/errors';
 import { failpoint } from '../../failpoints/failpoint';
-import { pendingExists } from '../../postgres/claims';
+import { pendingExists } from '../../postgres/looks';
 import { fallAsleep } from '../../postgres/publishers';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
@@ -21,7 +21,7 @@ export async function waitForMore(
 ): Promise<'empty' | 'keptUp' | null> {
   const { linger, stop } = progress;
   progress.hasCaughtUp();
-  if (await progress.yieldTurn(() => deps.linger.wait(hold.ref, linger.ms, stop))) return null;
+  if (await progress.turns.leave(() => deps.linger.wait(hold.ref, linger.ms, stop))) return null;
   if (progress.stop.aborted) return null;
   if (hold.clean === null) return null;
   progress.hasCaughtUp();

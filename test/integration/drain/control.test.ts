@@ -1,4 +1,4 @@
-import { EVENT_BYTES } from '../../../src/postgres/claims';
+import { EVENT_BYTES } from '../../../src/postgres/event-columns';
 import { pauseAll, resumeAll, runningPublishers } from '../../../src/postgres/global-pause';
 import { savePublisherState } from '../../../src/postgres/publisher-save';
 import { readPublisher } from '../../../src/postgres/publishers';

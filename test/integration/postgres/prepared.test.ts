@@ -1,5 +1,6 @@
 import { takeOver } from '../../../src/postgres/publishers';
-import { pendingExists, selectPending } from '../../../src/postgres/claims';
+import { selectPending } from '../../../src/postgres/claims';
+import { pendingExists } from '../../../src/postgres/looks';
 import { createPool } from '../../../src/postgres/pool';
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';

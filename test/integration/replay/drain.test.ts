@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isOvertaken, selectMembers } from '../../../src/activities/drain/select';
 import { OutboxError } from '../../../src/domain/errors';
 import { recordBatch, unsettledBatches } from '../../../src/postgres/batches';
-import { pendingExists } from '../../../src/postgres/claims';
+import { pendingExists } from '../../../src/postgres/looks';
 import { countByStatus, getEvent } from '../../../src/postgres/events';
 import { readPublisher, takeOver } from '../../../src/postgres/publishers';
 import { batchMembers, copyIdsOf, selectCopies } from '../../../src/postgres/replay-claims';

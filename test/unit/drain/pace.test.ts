@@ -22,6 +22,13 @@ describe('pace of transactions beside others', () => {
     );
   });
 
+  it('goes as far below as the caller allows', () => {
+    const pace = new Pace();
+    pace.sent(500, 30_000);
+    expect(pace.eventsWithin(15, 150)).toBe(150);
+    expect(pace.eventsWithin(60_000, 150)).toBe(1_000);
+  });
+
   it('never goes below what is worth a transaction, and forgets one slow answer soon', () => {
     const pace = new Pace();
     expect(pace.eventsWithin(50)).toBe(500);
