@@ -28,7 +28,7 @@ export function adopt(world: World, rules: Rules): Partial<World> | null {
       settled: seq,
       settledAt: world.now,
       revision: pg.revision + 1,
-      batches: [{ seq, batchId, members: [], recordedAt: world.now }],
+      batches: [{ seq, batchId, members: [], recordedAt: world.now, grant: 0 }],
     },
     kafka: initProducer(kafka),
     halted: null,

@@ -1,4 +1,5 @@
 import type { Batch, Item, LedgerRow } from './batch';
+import type { Call, Ending } from './call';
 
 /** Where a drain is; each step but `idle` is one request to Postgres or Kafka that it is about to make. */
 export type Step =
@@ -16,7 +17,9 @@ export type Step =
   | 'send' // D4
   | 'commit'
   | 'finish' // D5 of the last batch, then `then`
-  | 'quiesce'; // in doubt: a settle under way ends first
+  | 'quiesce' // in doubt: a settle under way ends first
+  | 'withdraw' // takes back what may not be sent now
+  | 'report'; // over: about to tell the workflow
 
 export interface Drain {
   readonly step: Step;
@@ -49,6 +52,10 @@ export interface Drain {
   readonly then: 'end' | 'claim';
   /** Why it is about to halt. */
   readonly contradiction: string | null;
+  /** What the workflow asked for; null without one. */
+  readonly call: Call | null;
+  /** How it ends, or would end if it gave up now; null without a call. */
+  readonly end: Ending | null;
 }
 
 /** A worker that runs nothing and knows nothing. */
@@ -74,4 +81,26 @@ export const IDLE: Drain = {
   settleFailed: 'no',
   then: 'end',
   contradiction: null,
+  call: null,
+  end: null,
 };
+
+/** Stopped by a newer drain. */
+export const FENCED: Drain = { ...IDLE, end: 'fenced' };
+
+/** Gives up, for the first reason that it met. */
+export function failed(me: Drain, end: Ending): Drain {
+  return { ...IDLE, end: me.end ?? end };
+}
+
+/**
+ * What becomes of a drain by one step: its call stays with it, and when it is over it has an outcome to report, unless nobody waits
+ * for that any more.
+ */
+export function answering(me: Drain, next: Drain): Drain {
+  if (me.call === null) return next.call !== null || next.end === null ? next : { ...next, end: null };
+  if (me.step === 'report') return next;
+  const call = next.call ?? me.call;
+  if (next.step !== 'idle') return next.call === null ? { ...next, call } : next;
+  return call.givenUp ? { ...next, call: null, end: null } : { ...next, step: 'report', call };
+}

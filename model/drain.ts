@@ -1,4 +1,5 @@
 import { isHeld } from './postgres';
+import { startsCall } from './attempt';
 import { publishSteps } from './publish';
 import { takeOverSteps } from './take-over';
 import { Turn } from './scope';
@@ -18,7 +19,7 @@ export function drainSteps(scope: Scope, world: World, who: 0 | 1): Next[] {
   }
   takeOverSteps(turn);
   publishSteps(turn);
-  turn.become('is killed', IDLE);
+  turn.dies();
   return turn.nexts;
 }
 
@@ -31,6 +32,7 @@ function starts(turn: Turn): void {
     isHeld(pg, me, turn.rules) &&
     pg.recorded === me.clean.recorded &&
     pg.settled === me.clean.settled;
-  if (clean) turn.goto('starts with its clean session', { step: 'claim' }, turn.spent('runs'));
+  if (world.control !== null) startsCall(turn, world.control, clean);
+  else if (clean) turn.goto('starts with its clean session', { step: 'claim' }, turn.spent('runs'));
   else turn.become('starts', { ...IDLE, step: 'fence' }, turn.spent('runs'));
 }

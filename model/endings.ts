@@ -2,12 +2,16 @@ import type { Turn } from './scope';
 import type { Item } from './batch';
 import type { Drain } from './drain-state';
 import { IDLE } from './drain-state';
+import type { Ending } from './call';
 
-/** Any failure after D2: throw the producer away and start from D0, after the settle under way has ended. */
-export function doubt(turn: Turn, refused = false): Drain {
+/**
+ * Any failure after D2: throw the producer away and start from D0, after the settle under way has ended. `end`: how the drain ends if
+ * the batch is still to be sent then.
+ */
+export function doubt(turn: Turn, end: Ending, refused = false): Drain {
   const { me, rules } = turn;
   const underWay = (me.step === 'send' || me.step === 'commit') && me.settling !== null;
-  const begin: Drain = { ...IDLE, step: 'fence', fence: me.fence, server: me.server, afterDoubt: true, refused };
+  const begin: Drain = { ...IDLE, step: 'fence', fence: me.fence, server: me.server, afterDoubt: true, refused, end };
   if (!rules.newEpochOnDoubt && me.step === 'commit' && me.clean !== null) {
     const { recorded, settled } = me.clean;
     const row = { recorded, settled, settledAt: turn.world.pg.settledAt };
@@ -18,19 +22,19 @@ export function doubt(turn: Turn, refused = false): Drain {
 
 /** Row, batches or ledger contradict what this drain knows: it halts, if it still holds the fence. */
 export function contradicted({ fence, server }: Drain, contradiction: string): Drain {
-  return { ...IDLE, step: 'confirm', fence, server, contradiction };
+  return { ...IDLE, step: 'confirm', fence, server, contradiction, end: 'halted' };
 }
 
-export function finish(me: Drain, then: Drain['then']): Drain {
-  if (me.settling !== null) return { ...me, step: 'finish', then };
-  return then === 'claim' ? { ...me, step: 'claim' } : ended(me);
+export function finish(me: Drain, then: Drain['then'], end: Ending | null = null): Drain {
+  if (me.settling !== null) return { ...me, step: 'finish', then, end };
+  return then === 'claim' ? { ...me, step: 'claim' } : ended({ ...me, end });
 }
 
 /** The worker keeps the producer and what it knows; anything but a clean state is thrown away. */
 export function ended(me: Drain): Drain {
-  if (me.clean === null || me.clean.recorded !== me.clean.settled) return IDLE;
-  const { fence, server, epoch, clean, halfLoaded, stuck } = me;
-  return { ...IDLE, fence, server, epoch, clean, halfLoaded, stuck };
+  const { fence, server, epoch, clean, halfLoaded, stuck, end } = me;
+  if (clean === null || clean.recorded !== clean.settled) return { ...IDLE, end };
+  return { ...IDLE, end, fence, server, epoch, clean, halfLoaded, stuck };
 }
 
 export function names(items: readonly Item[]): string {

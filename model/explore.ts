@@ -2,7 +2,9 @@ import { drainSteps } from './drain';
 import { environmentSteps } from './environment';
 import { Fingerprints } from './fingerprint';
 import { Healer } from './heal';
+import { misstep } from './control-invariants';
 import { violation } from './invariants';
+import { controlSteps } from './workflow';
 import { firstWorld } from './scope';
 import type { Scope } from './scope';
 import type { Next, World } from './world';
@@ -37,7 +39,12 @@ export interface Finding {
 
 /** All that can happen next, in any order of drains, writers, operators, brokers and time. */
 export function successors(scope: Scope, world: World): Next[] {
-  return [...drainSteps(scope, world, 0), ...drainSteps(scope, world, 1), ...environmentSteps(scope, world)];
+  return [
+    ...drainSteps(scope, world, 0),
+    ...drainSteps(scope, world, 1),
+    ...environmentSteps(scope, world),
+    ...controlSteps(scope, world),
+  ];
 }
 
 /**
@@ -73,17 +80,19 @@ export function explore(scope: Scope, limits: Limits): Exploration {
     const next: World[] = [];
     for (const world of level) {
       const parent = prints.of(world);
-      for (const { world: after } of successors(scope, world)) {
+      for (const { label, world: after } of successors(scope, world)) {
         transitions += 1;
         const print = prints.of(after);
-        if (parents.has(print)) continue;
-        parents.set(print, parent);
-        const broken = violation(scope, after) ?? (limits.heal === false ? null : healer.faultOf(after));
+        // Of each step, also of one into a state that was seen: it is the step that is wrong.
+        const wrong = misstep(world, after);
+        if (wrong === null && parents.has(print)) continue;
+        if (!parents.has(print)) parents.set(print, parent);
+        const broken = wrong ?? violation(scope, after) ?? (limits.heal === false ? null : healer.faultOf(after));
         if (after.halted !== null && broken === null) halts.add(after.halted);
         if (broken === null) next.push(after);
         else {
           const kind = broken.replace(/\d+/g, 'n');
-          if (!found.has(kind)) found.set(kind, { broken, trace: traceTo(scope, print, parents, prints) });
+          if (!found.has(kind)) found.set(kind, { broken, trace: [...traceTo(scope, parent, parents, prints), label] });
           if (limits.all !== true) return result(false);
         }
         if (parents.size >= limits.states) return result(false);

@@ -1,3 +1,4 @@
+import type { Control } from './control';
 import type { World } from './world';
 
 /**
@@ -17,12 +18,18 @@ export class Fingerprints {
   }
 
   /** Without what a kill of all drains and the loss of all requests under way would take away. */
-  durable({ pg, kafka, standby, now, minted, lost, halted, resending }: World): number {
+  durable({ pg, kafka, standby, now, minted, lost, halted, resending, control }: World): number {
     const old = standby === null ? 0 : this.part(standby);
     const order = resending === null ? '' : ` ${this.part(resending)}`;
+    const workflow = control === null ? '' : this.workflow(control);
     return hash(
-      `${this.part(pg)} ${this.part(kafka)} ${old} ${now} ${minted} ${lost.drains} ${lost.changes} ${halted}${order}`,
+      `${this.part(pg)} ${this.part(kafka)} ${old} ${now} ${minted} ${lost.drains} ${lost.changes} ${halted}${order}${workflow}`,
     );
+  }
+
+  /** The workflow's state changes less often than what is beside it. */
+  private workflow({ state, ...rest }: Control): string {
+    return ` ${this.part(state)} ${JSON.stringify(rest)}`;
   }
 
   private part(value: object): number {

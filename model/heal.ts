@@ -1,11 +1,13 @@
-import { drainSteps } from './drain';
+import { misstep } from './control-invariants';
 import { violation } from './invariants';
 import { applied } from './kafka';
+import { NOTHING } from './scope';
 import type { Scope } from './scope';
 import type { Fingerprints } from './fingerprint';
 import { isWaiting } from './postgres';
 import type { Budget, EventRow, Kafka, World } from './world';
 import { IDLE } from './drain-state';
+import { alone, completes, isAtRest, liftedOrders, nextStep } from './heal-control';
 
 /** More than any healthy world of these sizes needs. */
 const MAX_STEPS = 500;
@@ -36,27 +38,17 @@ export class Healer {
       standby: null,
       minted: 1_000,
       resending: null,
+      control: alone(world.control),
     };
     const print = this.prints.durable(healing);
     let fault = this.seen.get(print);
-    if (fault === undefined) this.seen.set(print, (fault = heal(this.scope, healing)));
+    if (fault === undefined)
+      this.seen.set(print, (fault = completes(this.scope, healing) ?? heal(this.scope, liftedOrders(healing))));
     return fault;
   }
 }
 
-const ONLY_RUNS: Budget = {
-  runs: 20,
-  faults: 0,
-  operators: 0,
-  shrinks: 0,
-  failovers: 0,
-  adopts: 0,
-  resends: 0,
-  rechecks: 0,
-  ticks: 0,
-  halfLoads: 0,
-  stuckLoads: 0,
-};
+const ONLY_RUNS: Budget = { ...NOTHING, runs: 20 };
 
 function settledKafka({ kafka }: World): Kafka {
   return { ...kafka, ...applied(kafka), late: [] };
@@ -67,12 +59,14 @@ function heal(scope: Scope, start: World): string | null {
   for (let step = 0; step < MAX_STEPS; step += 1) {
     const broken = violation(scope, world);
     if (broken !== null) return `after healing: ${broken}`;
-    const idle = world.drains[0].step === 'idle';
+    const idle = world.drains[0].step === 'idle' && (world.control === null || isAtRest(world.control));
     if (world.halted !== null) return null;
     if (idle && step > 0 && !world.pg.events.some((row, index) => isStuck(scope, world, row, index + 1))) return null;
-    const [plain] = drainSteps(scope, world, 0);
-    if (plain === undefined) break;
-    world = plain.world;
+    const plain = nextStep(scope, world);
+    if (plain === null) break;
+    const wrong = misstep(world, plain);
+    if (wrong !== null) return `after healing: ${wrong}`;
+    world = plain;
   }
   const stuck = world.pg.events.flatMap((row, index) =>
     isStuck(scope, world, row, index + 1) ? [`e${index + 1}`] : [],

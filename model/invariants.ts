@@ -1,3 +1,4 @@
+import { overspent } from './control-invariants';
 import { RETENTION } from './scope';
 import type { Scope } from './scope';
 import { inUnsettled, unsettled } from './postgres';
@@ -11,6 +12,7 @@ export function violation(scope: Scope, world: World): string | null {
     falselyPublished(world) ??
     takenBack(world) ??
     orderBreak(scope, world) ??
+    overspent(world) ??
     (scope.harmOnly === true ? null : (tooMany(world) ?? needlessHalt(world)))
   );
 }

@@ -54,6 +54,17 @@ export const MUTATIONS: readonly Mutation[] = [
   { off: ['adoptComparesKeys'], scope: 'adopted', looksFor: 'harm', steps: 27 },
   { off: ['resendDropsFirst'], scope: 'resent', looksFor: 'healed', steps: 23 },
   { off: ['resendKeepsNumbers'], scope: 'expired', looksFor: 'healed', steps: 24 },
+  { off: ['pauseAtRecord'], scope: 'paused', looksFor: 'any', steps: 10 },
+  { off: ['takesBack'], scope: 'paused', looksFor: 'healed', steps: 10 },
+  { off: ['looksTakeBack'], scope: 'quota', looksFor: 'healed', steps: 17 },
+  { off: ['retriesSubtract'], scope: 'quota', looksFor: 'any', steps: 17 },
+  { off: ['asksUnderFence'], scope: 'quota', looksFor: 'any', steps: 21 },
+  { off: ['againGrantsNothing'], scope: 'quota', looksFor: 'any', steps: 15 },
+  { off: ['failuresAsk'], scope: 'quota', more: { timeouts: 0 }, looksFor: 'any', steps: 15 },
+  { off: ['lateStartsStop'], scope: 'quota', looksFor: 'any', steps: 13 },
+  { off: ['resendFits'], scope: 'breaker', looksFor: 'any', steps: 22 },
+  { off: ['heedsBreaker'], scope: 'breaker', looksFor: 'any', steps: 15 },
+  { off: ['looksDecideNothing'], scope: 'breaker', looksFor: 'any', steps: 17 },
 ];
 
 /** A shortest trace that shows what the missing rules prevent, or null if the exploration ends without. */

@@ -1,9 +1,9 @@
 import type { Item } from './batch';
-import type { BatchRow, EventRow, Postgres, Status } from './world';
+import type { BatchRow, EventRow, GrantTotals, Orders, Postgres, Status } from './world';
 import type { Rules } from './rules';
 
-/** What a write of a drain answers. `fenced`, `revision` and `inconsistent` mean that nothing was written. */
-export type Written = { readonly pg: Postgres } | 'fenced' | 'revision' | 'inconsistent' | 'already';
+/** What a write of a drain answers. `fenced`, `paused`, `revision` and `inconsistent` mean that nothing was written. */
+export type Written = { readonly pg: Postgres } | 'fenced' | 'paused' | 'revision' | 'inconsistent' | 'already';
 
 /** Each function is one statement of src/postgres and therefore atomic. */
 export function takeOver(pg: Postgres): Postgres {
@@ -69,17 +69,20 @@ export function selectPending(pg: Postgres, limit: number, rules: Rules): readon
 /** batches.ts, recordBatch. */
 export function recordBatch(
   pg: Postgres,
-  write: { held: Held; seq: number; batchId: number; revision: number; items: readonly Item[]; now: number },
+  write: Recording & { seq: number; revision: number; items: readonly Item[] },
   rules: Rules,
 ): Written {
   if (!isHeld(pg, write.held, rules)) return 'fenced';
   const seq = rules.compareAndSet ? write.seq : pg.recorded + 1;
   if (pg.recorded !== seq - 1 || pg.settled < seq - 2) return 'inconsistent';
+  if (rules.pauseAtRecord && isStopped(pg.orders)) return 'paused';
   if (rules.revisionChecked && pg.revision !== write.revision) return 'revision';
   const members = write.items.map((item) => item.id);
-  const batch: BatchRow = { seq, batchId: write.batchId, members, recordedAt: write.now };
+  const { batchId, now, grant } = write;
+  const batch: BatchRow = { seq, batchId, members, recordedAt: now, grant };
   const bound = rules.noIdBound ? 0 : Math.max(pg.bound, ...members);
-  return { pg: { ...pg, recorded: seq, bound, batches: [...pg.batches, batch] } };
+  const grants = counted(pg, grant, { events: members.length });
+  return { pg: { ...pg, recorded: seq, bound, grants, batches: [...pg.batches, batch] } };
 }
 
 /** batches.ts, settleBatch. It sets the status of the members whatever it was. */
@@ -95,62 +98,23 @@ export function settleBatch(
     if (pg.settled !== write.seq - 1 || !same) return 'inconsistent';
   }
   const settled = Math.max(pg.settled, write.seq);
+  const grant = pg.batches.find((batch) => batch.batchId === write.batchId)?.grant ?? 0;
   return {
     pg: {
       ...setStatus(pg, write.items, 'published'),
       settled,
       settledAt: write.now,
+      grants: counted(pg, grant, { settled: write.items.length }),
       batches: pg.batches.filter((batch) => batch.seq >= settled),
     },
   };
-}
-
-/** parking.ts, recordAnew: the one batch beyond the ledger by a smaller one of the same seq, or by none. */
-export function recordAnew(
-  pg: Postgres,
-  write: {
-    held: Held;
-    seq: number;
-    oldBatchId: number;
-    batchId: number;
-    kept: readonly Item[];
-    parked: readonly Item[];
-    now: number;
-  },
-  rules: Rules,
-): Written {
-  if (!isHeld(pg, write.held, rules)) return 'fenced';
-  const old = pg.batches.find((batch) => batch.seq === write.seq && batch.batchId === write.oldBatchId);
-  if (pg.recorded !== write.seq || pg.settled !== write.seq - 1 || old === undefined) return 'inconsistent';
-  const others = pg.batches.filter((batch) => batch.seq !== write.seq);
-  const anew = { ...old, batchId: write.batchId, members: write.kept.map((item) => item.id), recordedAt: write.now };
-  const empty = write.kept.length === 0;
-  return {
-    pg: {
-      ...setStatus(pg, write.parked, 'failed', 'pending'),
-      recorded: empty ? write.seq - 1 : write.seq,
-      revision: pg.revision + 1,
-      batches: empty ? others : [...others, anew],
-    },
-  };
-}
-
-/** parking.ts, parkEvents: events of no batch. */
-export function parkEvents(
-  pg: Postgres,
-  write: { held: Held; revision: number; parked: readonly Item[] },
-  rules: Rules,
-): Written {
-  if (!isHeld(pg, write.held, rules)) return 'fenced';
-  if (rules.revisionChecked && pg.revision !== write.revision) return 'revision';
-  return { pg: { ...setStatus(pg, write.parked, 'failed', 'pending'), revision: pg.revision + 1 } };
 }
 
 export function changeRow(pg: Postgres, id: number, change: Partial<EventRow>): Postgres {
   return { ...pg, events: pg.events.map((row, index) => (index === id - 1 ? { ...row, ...change } : row)) };
 }
 
-function setStatus(pg: Postgres, items: readonly Item[], status: Status, only?: Status): Postgres {
+export function setStatus(pg: Postgres, items: readonly Item[], status: Status, only?: Status): Postgres {
   let result = pg;
   for (const { id } of items) {
     const row = result.events[id - 1];
@@ -158,6 +122,28 @@ function setStatus(pg: Postgres, items: readonly Item[], status: Status, only?: 
     result = changeRow(result, id, { status });
   }
   return result;
+}
+
+/** What every recording says. */
+export interface Recording {
+  readonly held: Held;
+  readonly batchId: number;
+  readonly now: number;
+  readonly grant: number;
+}
+
+/** STOPPED of batches.ts: an operator stopped this publisher or all of them. */
+export function isStopped({ paused, heldOpen, allPaused }: Orders): boolean {
+  return paused || heldOpen || allPaused;
+}
+
+/** grantTotals of batches.ts, kept as the sums that it would answer. */
+export function counted(pg: Postgres, grant: number, more: Partial<GrantTotals>): readonly GrantTotals[] {
+  if (grant === 0) return pg.grants;
+  const { events = 0, settled = 0 } = more;
+  return pg.grants.map((old, index) =>
+    index === grant - 1 ? { events: old.events + events, settled: old.settled + settled } : old,
+  );
 }
 
 /** The right to write that D0 gave. */

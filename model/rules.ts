@@ -30,6 +30,20 @@ export const RULES = {
   resendKeepsNumbers:
     'without any ledger resend lets the dropped batches keep their numbers: zeros would agree with no ledger',
   operatorsRefuse: 'operators and replays do not touch events of unsettled batches',
+  pauseAtRecord: 'a batch is recorded only while the row says no pause, in the same statement',
+  takesBack: 'where nothing may be sent, a recorded batch that Kafka never got is taken back',
+  looksTakeBack:
+    'every look takes back what Kafka never got, also one of a publisher that waits for tokens (the product: only where it is stopped)',
+  retriesSubtract: 'a retried drain subtracts what its grant recorded',
+  asksUnderFence: 'it asks for that again after its take-over: until then a live attempt before it may record',
+  againGrantsNothing: 'what runs again after an order that ended a drain is a grant of nothing under the same grant',
+  failuresAsk:
+    'a drain that fails asks Postgres what its grant recorded: an answer may be lost, a take-over may fail (the product does not)',
+  lateStartsStop:
+    'an attempt that was given up before its take-over does not begin (the product: unless it thaws within a heartbeat)',
+  resendFits: 'a batch that is sent again is cut to the grant, which is a probe',
+  heedsBreaker: 'no drain while the breaker is open',
+  looksDecideNothing: 'a probe that an order ended decides nothing: the grant of nothing that follows it has not tried',
 } as const;
 
 export type Rule = keyof typeof RULES;

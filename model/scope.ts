@@ -1,6 +1,8 @@
+import { firstControl } from './control';
+import type { ControlPlan } from './control';
 import type { Drain } from './drain-state';
 import type { Budget, EventRow, Next, World } from './world';
-import { IDLE } from './drain-state';
+import { IDLE, answering } from './drain-state';
 import type { Rules } from './rules';
 
 /** An event that can exist. Ids are given in the order of `begin`; `after` must be committed before it begins. */
@@ -20,9 +22,27 @@ export interface Scope {
   readonly batch: number;
   readonly budget: Budget;
   readonly rules: Rules;
+  /** A workflow starts the drains. */
+  readonly control?: ControlPlan;
   /** True = a needless halt is no fault: what is then found is a double, a loss, a false state or a broken order. */
   readonly harmOnly?: boolean;
 }
+
+export const NOTHING: Budget = {
+  runs: 0,
+  faults: 0,
+  operators: 0,
+  shrinks: 0,
+  failovers: 0,
+  adopts: 0,
+  resends: 0,
+  rechecks: 0,
+  orders: 0,
+  timeouts: 0,
+  ticks: 0,
+  halfLoads: 0,
+  stuckLoads: 0,
+};
 
 /** Clock steps that the broker keeps a ledger. */
 export const RETENTION = 2;
@@ -34,7 +54,19 @@ export function firstWorld(scope: Scope): World {
   return {
     now: 0,
     minted: 0,
-    pg: { server: 1, fence: 0, recorded: 0, settled: 0, settledAt: null, revision: 0, bound: 0, events, batches: [] },
+    pg: {
+      server: 1,
+      fence: 0,
+      recorded: 0,
+      settled: 0,
+      settledAt: null,
+      revision: 0,
+      bound: 0,
+      events,
+      batches: [],
+      orders: { paused: false, heldOpen: false, allPaused: false },
+      grants: [],
+    },
     standby: null,
     lost: { drains: false, changes: false },
     versions: scope.events.map((event) => (event.stored ? 1 : 0)),
@@ -42,6 +74,7 @@ export function firstWorld(scope: Scope): World {
     drains: [IDLE, IDLE],
     halted: null,
     resending: null,
+    control: scope.control === undefined ? null : firstControl(scope.control),
     left: scope.budget,
   };
 }
@@ -69,6 +102,15 @@ export class Turn {
   }
 
   become(what: string, drain: Drain, rest: Partial<World> = {}): void {
+    this.put(what, answering(this.me, drain), rest);
+  }
+
+  /** Nothing of it is left, not even an outcome. */
+  dies(): void {
+    this.put('is killed', IDLE, {});
+  }
+
+  private put(what: string, drain: Drain, rest: Partial<World>): void {
     const drains: [Drain, Drain] = this.who === 0 ? [drain, this.world.drains[1]] : [this.world.drains[0], drain];
     this.nexts.push({ label: `${this.who === 0 ? 'A' : 'B'} ${what}`, world: { ...this.world, ...rest, drains } });
   }

@@ -1,3 +1,5 @@
+import type { ControlPlan } from './control';
+import { NOTHING } from './scope';
 import type { EventPlan, Scope } from './scope';
 import { rulesWithout } from './rules';
 import type { Rule } from './rules';
@@ -12,6 +14,7 @@ const LATE: EventPlan = { key: null, after: null, stored: false };
 interface Plan {
   readonly events: readonly EventPlan[];
   readonly batch: number;
+  readonly control?: ControlPlan;
   /** Explored wholly by the tests. */
   readonly small: Partial<Budget>;
   /** For longer runs by command. */
@@ -97,6 +100,30 @@ export const SCOPES = {
     small: { runs: 2, ticks: 2, resends: 1, rechecks: 1 },
     deep: { runs: 3, faults: 1, ticks: 3, resends: 2, rechecks: 1 },
   },
+  /** An operator pauses a publisher, or everything, while drains run and are killed. Pauses beside lost answers: `quota`. */
+  paused: {
+    events: [FIRST, SECOND],
+    batch: 1,
+    control: { orders: ['pause', 'pauseAll'], threshold: 9, burst: null },
+    small: { runs: 2, orders: 2 },
+    deep: { runs: 2, faults: 1, orders: 2, timeouts: 1 },
+  },
+  /** Grants of few tokens; drains die, live on beside their successor, and are told to end. */
+  quota: {
+    events: [FIRST, SECOND],
+    batch: 1,
+    control: { orders: ['pause'], threshold: 9, burst: 1 },
+    small: { runs: 2, faults: 1, orders: 1, timeouts: 1 },
+    deep: { runs: 3, faults: 1, orders: 1, timeouts: 1 },
+  },
+  /** Failures open the breaker, probes are sent, an operator opens it and resets it. */
+  breaker: {
+    events: [FIRST, SECOND],
+    batch: 2,
+    control: { orders: ['pause', 'openBreaker'], threshold: 1, burst: null },
+    small: { runs: 2, faults: 2, orders: 1 },
+    deep: { runs: 3, faults: 1, orders: 1, timeouts: 1 },
+  },
 } as const satisfies Record<string, Plan>;
 
 export type ScopeName = keyof typeof SCOPES;
@@ -104,19 +131,15 @@ export const SCOPE_NAMES = Object.keys(SCOPES) as ScopeName[];
 
 export function scopeOf(name: ScopeName, size: 'small' | 'deep', off: readonly Rule[] = [], harmOnly = false): Scope {
   const plan: Plan = SCOPES[name];
-  const none: Budget = {
-    runs: 0,
-    faults: 0,
-    operators: 0,
-    shrinks: 0,
-    failovers: 0,
-    adopts: 0,
-    resends: 0,
-    rechecks: 0,
-    ticks: 0,
-    halfLoads: 0,
-    stuckLoads: 0,
+  const { events, batch, control } = plan;
+  const controlled = control === undefined ? {} : { control };
+  return {
+    name,
+    events,
+    batch,
+    ...controlled,
+    budget: { ...NOTHING, ...plan[size] },
+    rules: rulesWithout(...off),
+    harmOnly,
   };
-  const { events, batch } = plan;
-  return { name, events, batch, budget: { ...none, ...plan[size] }, rules: rulesWithout(...off), harmOnly };
 }

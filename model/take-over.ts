@@ -6,7 +6,8 @@ import { settleOnceMore } from './settle';
 import { RETENTION } from './scope';
 import type { Turn } from './scope';
 import { contradicted } from './endings';
-import { IDLE } from './drain-state';
+import { FENCED, IDLE, failed } from './drain-state';
+import { settledBy, tookOver } from './attempt';
 import type { Batch, Item, LedgerRow } from './batch';
 import type { Drain } from './drain-state';
 import type { BatchRow, World } from './world';
@@ -14,10 +15,13 @@ import type { BatchRow, World } from './world';
 /** D0 to D2, as src/activities/drain/take-over.ts has them. The first successor of a step is always the one without a fault. */
 export function takeOverSteps(turn: Turn): void {
   const { me, world, rules } = turn;
-  const end = { ...IDLE };
   if (me.step === 'fence') {
     if (me.afterDoubt && !isHeld(world.pg, me, rules)) {
-      turn.become('D0 finds a newer fence and stops', end);
+      turn.become('D0 finds a newer fence and stops', FENCED);
+      return;
+    }
+    if (me.call?.givenUp === true && !me.afterDoubt && rules.lateStartsStop) {
+      turn.become('does not begin: it was given up', IDLE);
       return;
     }
     const pg = takeOver(world.pg);
@@ -28,20 +32,22 @@ export function takeOverSteps(turn: Turn): void {
       { fence, server, row, epoch: 0, step: rules.ledgerAfterInit ? 'init' : 'ledger' },
       { pg },
     );
-    if (turn.can('faults')) turn.become(`D0 takes fence ${fence}, answer lost`, end, { pg, ...turn.spent('faults') });
+    if (turn.can('faults')) {
+      turn.become(`D0 takes fence ${fence}, answer lost`, failed(me, 'failed'), { pg, ...turn.spent('faults') });
+    }
   } else if (me.step === 'init') {
     const kafka = initProducer(world.kafka);
     turn.goto(`D0 InitProducerId, epoch ${kafka.epoch}`, { epoch: kafka.epoch, step: 'check' }, { kafka });
     if (turn.can('faults')) {
       const late = { ...world.kafka, late: [...world.kafka.late, { kind: 'init' as const }] };
-      turn.become('D0 gives up on InitProducerId, which is still under way', end, {
+      turn.become('D0 gives up on InitProducerId, which is still under way', failed(me, 'unreached'), {
         kafka: late,
         ...turn.spent('faults'),
       });
     }
   } else if (me.step === 'check') {
     const mine = isHeld(world.pg, me, rules) || !rules.recheckFence;
-    if (!mine) turn.become('D1 finds a newer fence and stops', end);
+    if (!mine) turn.become('D1 finds a newer fence and stops', FENCED);
     else {
       const now = rules.clockAfterLedger ? 0 : world.now;
       turn.goto(rules.recheckFence ? 'D1 still holds the fence' : 'D1 does not check the fence', {
@@ -84,7 +90,7 @@ function concludes(turn: Turn): void {
   // Where the ledger was read in full, its log says the same: left out, for fewer states.
   if (doubtful && (me.halfLoaded || me.stuck) && turn.rules.readsLog) {
     // The barrier is a write under one's own epoch, and only after it is older ones' outcome in the log.
-    if (me.epoch !== world.kafka.epoch) turn.become('D1 cannot write its barrier: newer epoch', IDLE);
+    if (me.epoch !== world.kafka.epoch) turn.become('D1 cannot write its barrier: newer epoch', failed(me, 'failed'));
     else {
       const { ledger } = world.kafka;
       turn.goto(`D1 reads the log: ${said(ledger)}`, { ledger, halfLoaded: false, stuck: false, step: 'unsettled' });
@@ -124,13 +130,14 @@ function concludes(turn: Turn): void {
     clean: { recorded: me.row?.recorded ?? 0, settled },
   };
   const told = `D2 settles ${settle.length}, sends again ${resend === null ? 'nothing' : `batch ${(resend as Batch).seq}`}`;
-  turn.become(told, settle.length > 0 ? { ...drain, step: 'settle-old' } : tookOver(drain));
+  turn.become(told, settle.length > 0 ? { ...drain, step: 'settle-old' } : tookOver(turn, drain));
 }
 
 function confirms(turn: Turn): void {
   const { me, world, rules } = turn;
-  if (rules.haltUnderFence && !isHeld(world.pg, me, rules)) turn.become('finds a newer fence and does not halt', IDLE);
-  else turn.become(`halts: ${me.contradiction}`, IDLE, { halted: me.contradiction });
+  if (rules.haltUnderFence && !isHeld(world.pg, me, rules))
+    turn.become('finds a newer fence and does not halt', FENCED);
+  else turn.become(`halts: ${me.contradiction}`, { ...IDLE, end: 'halted' }, { halted: me.contradiction });
 }
 
 function decide(turn: Turn, open: readonly BatchRow[]): Settlement {
@@ -158,15 +165,10 @@ function settlesOld(turn: Turn): void {
   if (batch === undefined) return;
   settleOnceMore(turn, batch, (answer) => {
     if (answer === 'inconsistent') return contradicted(turn.me, 'rows_inconsistent');
-    if (answer !== 'ok') return IDLE;
-    return todo.length > 0 ? { ...turn.me, todo } : tookOver({ ...turn.me, todo });
+    if (answer !== 'ok') return answer === 'fenced' ? FENCED : failed(turn.me, 'failed');
+    const me = { ...turn.me, call: settledBy(turn.me.call, batch) };
+    return todo.length > 0 ? { ...me, todo } : tookOver(turn, { ...me, todo });
   });
-}
-
-/** run.ts: after a doubt of its own a drain goes on only if the batch was committed or the broker refused it. */
-function tookOver(drain: Drain): Drain {
-  if (drain.resend === null) return { ...drain, step: 'claim', afterDoubt: false, refused: false };
-  return drain.afterDoubt && !drain.refused ? IDLE : { ...drain, step: 'resend', afterDoubt: false };
 }
 
 function inMemory(row: BatchRow | undefined, world: World): Batch | 'gone' {

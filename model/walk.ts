@@ -1,8 +1,9 @@
+import { misstep } from './control-invariants';
 import { drainSteps } from './drain';
 import type { Healer } from './heal';
 import { successors } from './explore';
 import { violation } from './invariants';
-import { firstWorld } from './scope';
+import { NOTHING, firstWorld } from './scope';
 import type { Scope } from './scope';
 import { rulesWithout } from './rules';
 import type { Rule } from './rules';
@@ -23,20 +24,18 @@ export function wildScope(...off: readonly Rule[]): Scope {
     // No adopt beside operators: what they did before a fail-over is forgotten with it, so a replay is counted from the start again
     // and an event may be skipped that Kafka has. The scope `adopted` explores adopt by itself. No resend beside
     // so many days: one that is cut short and never finished agrees with an expired ledger in the end. See `resent` and `expired`.
-    budget: {
-      runs: 24,
-      faults: 8,
-      operators: 6,
-      shrinks: 4,
-      failovers: 1,
-      adopts: 0,
-      resends: 0,
-      rechecks: 0,
-      ticks: 4,
-      halfLoads: 4,
-      stuckLoads: 0,
-    },
+    budget: { ...NOTHING, runs: 24, faults: 8, operators: 6, shrinks: 4, failovers: 1, ticks: 4, halfLoads: 4 },
     rules: rulesWithout(...off),
+  };
+}
+
+/** The same with a workflow that starts the drains, under orders, a quota and a breaker; no fail-over, which would lose grants as well. */
+export function orderedScope(...off: readonly Rule[]): Scope {
+  return {
+    ...wildScope(...off),
+    name: 'ordered',
+    control: { orders: ['pause', 'pauseAll', 'openBreaker'], threshold: 2, burst: 2 },
+    budget: { ...NOTHING, runs: 24, faults: 8, operators: 4, orders: 8, timeouts: 4 },
   };
 }
 
@@ -66,10 +65,11 @@ export function walk(scope: Scope, choices: readonly number[], healer: Healer): 
     if (next === undefined) break;
     if (next.label.startsWith('A ')) mover = 0;
     if (next.label.startsWith('B ')) mover = 1;
+    const wrong = misstep(world, next.world);
     world = next.world;
     trace.push(next.label);
     const healed = index % HEAL_EVERY === 0 || index === choices.length - 1 ? healer.faultOf(world) : null;
-    const broken = violation(scope, world) ?? healed;
+    const broken = wrong ?? violation(scope, world) ?? healed;
     if (broken !== null) return { broken, trace, published: world.kafka.log.length, halted: world.halted };
   }
   return { broken: null, trace, published: world.kafka.log.length, halted: world.halted };

@@ -1,4 +1,5 @@
 import type { Batch, Item, LedgerRow } from './batch';
+import type { Control } from './control';
 import type { Drain } from './drain-state';
 
 /**
@@ -24,6 +25,21 @@ export interface BatchRow {
   readonly batchId: number;
   readonly members: readonly number[];
   readonly recordedAt: number;
+  /** The grant that it was recorded under; 0 without control. */
+  readonly grant: number;
+}
+
+/** What stands in rows for a drain to meet: the orders of its publisher, and the pause of everything. */
+export interface Orders {
+  readonly paused: boolean;
+  readonly heldOpen: boolean;
+  readonly allPaused: boolean;
+}
+
+/** Events of the batches that name a grant, and how many of them are settled. */
+export interface GrantTotals {
+  readonly events: number;
+  readonly settled: number;
 }
 
 export interface Postgres {
@@ -39,6 +55,9 @@ export interface Postgres {
   /** Row of event id at index id - 1. */
   readonly events: readonly EventRow[];
   readonly batches: readonly BatchRow[];
+  readonly orders: Orders;
+  /** Of grant n at index n - 1; kept when batches are dropped. */
+  readonly grants: readonly GrantTotals[];
 }
 
 /** A request whose sender gave up waiting: it arrives at any later time, or never. */
@@ -75,6 +94,10 @@ export interface Budget {
   readonly halfLoads: number;
   /** The same, where the coordinator never loads the rest. */
   readonly stuckLoads: number;
+  /** What operators order of a publisher, or of all. */
+  readonly orders: number;
+  /** Attempts that Temporal gives up while they live. */
+  readonly timeouts: number;
   /** Steps of the clock; two of them are the time that the broker keeps a ledger. */
   readonly ticks: number;
 }
@@ -105,6 +128,8 @@ export interface World {
   readonly halted: string | null;
   /** An operator's resend under way. */
   readonly resending: Resending | null;
+  /** Null where drains start by themselves. */
+  readonly control: Control | null;
   readonly left: Budget;
 }
 

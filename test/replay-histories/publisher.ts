@@ -1,6 +1,7 @@
 import type { PublisherState } from '../../src/domain/publisher-state';
 import { createTopics } from '../support/fault-run';
 import type { Recorder } from './recorder';
+import { resetToFirstTask } from './reset';
 
 /** One tenant's publisher, as the scenarios drive it. */
 export class Publisher {
@@ -73,17 +74,7 @@ export class Publisher {
     ]);
   }
 
-  /** As `temporal workflow reset --type FirstWorkflowTask`: the signals and updates of the old run are applied again. */
-  async resetToFirstTask(): Promise<void> {
-    const { runId } = await this.handle.describe();
-    const { events } = await this.handle.fetchHistory();
-    const first = events?.find((event) => event.workflowTaskCompletedEventAttributes != null);
-    await this.recorder.connection.workflowService.resetWorkflowExecution({
-      namespace: 'default',
-      workflowExecution: { workflowId: this.id, runId },
-      reason: 'recorded',
-      workflowTaskFinishEventId: first?.eventId ?? null,
-      requestId: `reset-${runId}`,
-    });
+  resetToFirstTask(): Promise<void> {
+    return resetToFirstTask(this.recorder, this.id);
   }
 }

@@ -19,9 +19,12 @@ const STATES = {
   adopted: 65_485,
   resent: 69_448,
   expired: 30_145,
+  paused: 6_688,
+  quota: 24_961,
+  breaker: 30_659,
 };
 
-describe('the drain protocol, explored wholly within each scope', () => {
+describe('the drain protocol, and a workflow that controls it, explored wholly within each scope', () => {
   it.each(SCOPE_NAMES)('%s: every promise holds in every reachable state, and every state can be healed', (name) => {
     const { found, complete, states } = explore(scopeOf(name, 'small'), WHOLE);
     expect(found).toEqual([]);

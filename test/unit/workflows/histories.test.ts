@@ -23,8 +23,11 @@ describe('recorded histories', () => {
         'publisher-pause-2',
         'publisher-quota',
         'publisher-reset',
+        'replay-continue-as-new-1',
+        'replay-continue-as-new-2',
         'replay-normal',
         'replay-pause-cancel',
+        'replay-reset',
         'retention',
       ]),
     );
