@@ -32,15 +32,13 @@ export const RULES = {
   operatorsRefuse: 'operators and replays do not touch events of unsettled batches',
   pauseAtRecord: 'a batch is recorded only while the row says no pause, in the same statement',
   takesBack: 'where nothing may be sent, a recorded batch that Kafka never got is taken back',
-  looksTakeBack:
-    'every look takes back what Kafka never got, also one of a publisher that waits for tokens (the product: only where it is stopped)',
+  looksTakeBack: 'every look takes back what Kafka never got, also one of a publisher that waits for tokens',
   retriesSubtract: 'a retried drain subtracts what its grant recorded',
   asksUnderFence: 'it asks for that again after its take-over: until then a live attempt before it may record',
   againGrantsNothing: 'what runs again after an order that ended a drain is a grant of nothing under the same grant',
-  failuresAsk:
-    'a drain that fails asks Postgres what its grant recorded: an answer may be lost, a take-over may fail (the product does not)',
+  failuresAsk: 'a drain that fails asks Postgres what its grant recorded: an answer may be lost, a take-over may fail',
   lateStartsStop:
-    'an attempt that was given up before its take-over does not begin (the product: unless it thaws within a heartbeat)',
+    'an attempt that was given up before its take-over does not begin (the product: unless it freezes just before it)',
   resendFits: 'a batch that is sent again is cut to the grant, which is a probe',
   heedsBreaker: 'no drain while the breaker is open',
   looksDecideNothing: 'a probe that an order ended decides nothing: the grant of nothing that follows it has not tried',

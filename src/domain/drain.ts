@@ -32,8 +32,6 @@ export interface DrainRequest {
   readonly limited?: boolean;
   /** True if an activity of the same grant was given up before: an attempt of it may have recorded. Absent = no. */
   readonly again?: boolean;
-  /** True if nothing may be sent for long: a recorded batch that Kafka never got is taken back. Absent = no. */
-  readonly takesBack?: boolean;
   /** Topics whose messages carry the ordering key alone. Absent = none beside the deployment's. */
   readonly plainKey?: PlainKey;
 }

@@ -56,8 +56,6 @@ export function startDrain(
     maxAttempts: state.config.maxAttempts,
     limited,
     ...(plainKey.length > 0 ? { plainKey } : {}),
-    // Not while tokens are on their way: sent again it is halved after each failure, claimed anew it would be as large as before.
-    ...((state.paused !== null || state.breaker.manual || quota.ratePerSecond === 0) && { takesBack: true }),
     ...more,
   });
 }

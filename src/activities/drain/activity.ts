@@ -1,23 +1,19 @@
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { DrainOutcome, DrainRequest } from '../../domain/drain';
 import type { DrainDeps } from './context';
+import { Heartbeats } from './heartbeats';
 import { runDrain } from './run';
 
-/** The worker's options throttle heartbeats to one in 2 s; this only has to be clearly shorter. */
-const HEARTBEAT_MS = 500;
-
-/**
- * The activity `drain`. Heartbeats from a timer, so that a frozen or blocked process is noticed and another worker takes
- * over; the fences make it harmless if the old one thaws.
- */
+/** The activity `drain`. A process that freezes is replaced; the fences make it harmless if it thaws. */
 export function drainActivity(deps: DrainDeps): (request: DrainRequest) => Promise<DrainOutcome> {
   return async function drain(request: DrainRequest): Promise<DrainOutcome> {
-    const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
+    const { attempt, heartbeatTimeoutMs } = activityInfo();
+    const heartbeats = new Heartbeats(heartbeat, heartbeatTimeoutMs ?? Infinity);
     try {
-      const firstAttempt = activityInfo().attempt === 1 && request.again !== true;
-      return await runDrain(deps, { request, cancelled: cancellationSignal() }, firstAttempt);
+      const call = { request, cancelled: cancellationSignal(), givenUp: () => heartbeats.missed };
+      return await runDrain(deps, call, attempt === 1 && request.again !== true);
     } finally {
-      clearInterval(beat);
+      heartbeats.stop();
     }
   };
 }

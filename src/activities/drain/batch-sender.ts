@@ -1,18 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { OutboxError } from '../../domain/errors';
+import { OutboxError, isOutboxError } from '../../domain/errors';
 import { failpoint } from '../../failpoints/failpoint';
 import { recordBatch } from '../../postgres/batches';
+import type { NewBatch } from '../../postgres/batches';
 import type { Claim } from '../../postgres/claims';
 import { copyIdsOf } from '../../postgres/replay-claims';
 import { settleBatch } from '../../postgres/settle';
 import type { OutgoingBatch } from '../../sinks/sink';
 import type { BlockedTopics } from './blocked-topics';
 import type { DrainDeps } from './context';
+import type { Recorded } from './grant-account';
 import type { Hold } from './hold';
 import { observePublished, placed } from './placed';
 import type { DrainProgress } from './progress';
 import { sizeOfAll } from './screen';
 import { SettleQueue } from './settle-queue';
+
+/** How a record is refused that has written nothing. */
+const REFUSED: ReadonlySet<string> = new Set(['PAUSED', 'REVISION_CHANGED', 'FENCED']);
 
 /**
  * D3 record, D4 send, D5 settle, of one batch after the other.
@@ -39,25 +44,34 @@ export class BatchSender {
     const clean = this.hold.clean;
     if (clean === null) throw new OutboxError('INTERNAL', 'recording without a clean session; report this as a defect');
     const batch: OutgoingBatch = { batchId: randomUUID(), seq: clean.recorded + 1, events };
-    const bytes = sizeOfAll(events);
+    const size = { events: events.length, bytes: sizeOfAll(events) };
     await failpoint('before_record');
-    await recordBatch(this.deps.pool, {
+    await this.counted(size, {
       ref: this.hold.ref,
       fence: clean.fence,
       seq: batch.seq,
       revision,
       batchId: batch.batchId,
-      grantId: this.progress.grantId,
+      grantId: this.progress.account.grantId,
       eventIds: events.map((event) => event.id),
       copyIds: copyIdsOf(events),
-      bytes,
+      bytes: size.bytes,
     });
     await failpoint('after_record');
     this.hold.clean = { ...clean, recorded: batch.seq };
-    this.progress.recorded += events.length;
-    this.progress.recordedBytes += bytes;
     this.settles.start();
     return batch;
+  }
+
+  private async counted(size: Recorded, batch: NewBatch): Promise<void> {
+    const { account } = this.progress;
+    account.records(size);
+    try {
+      await recordBatch(this.deps.pool, batch);
+    } catch (error) {
+      if (isOutboxError(error) && REFUSED.has(error.code)) account.recordedNothing(size);
+      throw error;
+    }
   }
 
   /** Sends one recorded batch; its settle is the next to start. Any rejection leaves the session in doubt. */

@@ -39,4 +39,6 @@ export interface DrainDeps {
 export interface DrainCall {
   readonly request: DrainRequest;
   readonly cancelled: AbortSignal;
+  /** True when this attempt may have been given up, and hears of it later; absent = never. */
+  readonly givenUp?: () => boolean;
 }

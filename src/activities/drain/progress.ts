@@ -4,6 +4,7 @@ import type { OnPoison } from '../../domain/hold-key';
 import type { DrainDeps } from './context';
 import type { BatchLimit } from './batch-share';
 import { batchLimit } from './batch-limit';
+import { GrantAccount } from './grant-account';
 import { Pace } from './pace';
 import type { BlockedTopic } from './screen';
 import type { DrainTurns } from './drain-turns';
@@ -17,11 +18,6 @@ const EARLY = 0.4;
 
 /** What one drain has done so far and when it must end. */
 export class DrainProgress {
-  recorded = 0;
-  recordedBytes = 0;
-  /** Recorded by an earlier grant or attempt and cut off again: paid once, claimed and paid again later. */
-  refunded = 0;
-  refundedBytes = 0;
   published = 0;
   parked = 0;
   batches = 0;
@@ -29,6 +25,9 @@ export class DrainProgress {
   readonly blocked = new Map<string, BlockedTopic>();
   /** Topics that looked healthy and refused a send: what looks them up again would believe them. */
   readonly refused = new Map<string, BlockedTopic>();
+  /** A write's answer was lost or a step failed: Postgres knows better than this what was recorded. */
+  unsure = false;
+  readonly account: GrantAccount;
   readonly pace = new Pace();
   private startedAt = Date.now();
   /** The last moment at which nothing was pending, and the waits for turns before it. */
@@ -41,18 +40,12 @@ export class DrainProgress {
     private readonly request: DrainRequest,
     /** Aborted when the worker stops or Temporal took the activity away. */
     readonly stop: AbortSignal,
-    /** Recorded under this grant by an earlier attempt whose result was lost. */
-    private before: { readonly events: number; readonly bytes: number },
     readonly turns: DrainTurns,
   ) {
+    this.account = new GrantAccount(request);
     const part = 1 - EARLY * Math.random();
     this.maxMs = request.maxMs * part;
     this.keptUpMaxMs = (request.keptUpMaxMs ?? request.maxMs) * part;
-  }
-
-  /** What earlier attempts of this grant had recorded when the take-over fenced them. */
-  recordedBefore(before: { readonly events: number; readonly bytes: number }): void {
-    this.before = before;
   }
 
   /** The take-over is done: from here on the drain's time counts. */
@@ -71,7 +64,7 @@ export class DrainProgress {
   get batchLimit(): BatchLimit {
     const { batchEvents: events, batchBytes: bytes, linger } = this.deps;
     const limit = batchLimit({ events, bytes }, linger, this.pace, this.request.cautious);
-    return { ...limit, bytes: Math.min(limit.bytes, this.remainingBytes) };
+    return { ...limit, bytes: Math.min(limit.bytes, this.account.remainingBytes) };
   }
 
   get onPoison(): OnPoison {
@@ -82,36 +75,13 @@ export class DrainProgress {
     return this.request.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
   }
 
-  get grantId(): string {
-    return this.request.grantId;
-  }
-
-  /** Events that the grant still allows. */
-  get remaining(): number {
-    return Math.max(0, this.request.events - this.before.events - this.recorded);
-  }
-
-  /** Bytes that the grant still allows; a first event may exceed them, as a full bucket must move it. */
-  get remainingBytes(): number {
-    const { bytes } = this.request;
-    return bytes == null ? Infinity : Math.max(0, bytes - this.before.bytes - this.recordedBytes);
-  }
-
-  /** What this grant recorded in all, which is what its quota pays: not what was cut off again. */
-  totals(): { readonly recorded: number; readonly recordedBytes: number } {
-    return {
-      recorded: this.before.events + this.recorded - this.refunded,
-      recordedBytes: this.before.bytes + this.recordedBytes - this.refundedBytes,
-    };
-  }
-
   block(topics: readonly BlockedTopic[]): void {
     for (const topic of topics) this.blocked.set(topic.topic, topic);
   }
 
   mustEnd(): DrainEnd | null {
     if (this.stop.aborted) return 'stopping';
-    if (this.remaining === 0 || this.remainingBytes === 0) return 'granted';
+    if (this.account.remaining === 0 || this.account.remainingBytes === 0) return 'granted';
     if (this.deps.linger.crowded && this.turns.isOver) return 'time';
     const waited = (ms: number): number => Math.min(ms, WAITS_MS);
     const { at, waitedMs } = this.caughtUp;

@@ -125,7 +125,7 @@ export class PublishLoop {
       throw new OutboxError('INTERNAL', 'claiming without a clean session; report this as a defect');
     const { events: most, bytes } = progress.batchLimit;
     return {
-      limit: Math.max(1, Math.min(progress.remaining, most)),
+      limit: Math.max(1, Math.min(progress.account.remaining, most)),
       mostCopies: mostCopies(progress.pace.msPerEvent),
       maxBytes: bytes,
       excludeTopics: [...progress.blocked.keys()],
@@ -138,7 +138,7 @@ export class PublishLoop {
   /** What of a selection may be sent now: of the grant, without parked events, what waits behind them, and blocked topics. */
   private async admit(selection: Selection): Promise<Selection> {
     if (!(await this.waiting.setAside(selection))) return { ...selection, events: [] };
-    const granted = selection.events.slice(0, this.progress.remaining);
+    const granted = selection.events.slice(0, this.progress.account.remaining);
     if (granted.length === 0) return { ...selection, events: [] };
     const { sendable, parked, blocked } = await screen(
       this.hold,

@@ -103,7 +103,7 @@ async function recordRest(
     seq: stored.seq,
     oldBatchId: stored.batchId,
     batchId,
-    grantId: progress.grantId,
+    grantId: progress.account.grantId,
     eventIds: kept.map((event) => event.id),
     copyIds: copyIdsOf(kept),
     bytes: sizeOfAll(kept),
@@ -114,10 +114,8 @@ async function recordRest(
   observeParked(deps, hold, parked);
   progress.parked += parked.length;
   deps.observer.note(hold.ref, 'batch recorded anew', { seq: stored.seq, events: kept.length, before: events.length });
-  progress.recorded += kept.length;
-  progress.refunded += events.length;
-  progress.recordedBytes += sizeOfAll(kept);
-  progress.refundedBytes += stored.bytes;
+  const before = { grantId: stored.grantId, events: events.length, bytes: stored.bytes };
+  progress.account.recordedAnew(before, { events: kept.length, bytes: sizeOfAll(kept) });
   if (kept.length === 0) {
     hold.clean = { ...clean, recorded: stored.seq - 1 };
     return null;

@@ -1,4 +1,4 @@
-import type { DrainEnd, DrainFailure, DrainOutcome, DrainRequest } from '../../domain/drain';
+import type { DrainEnd, DrainFailure, DrainOutcome } from '../../domain/drain';
 import { ERROR_CODES, errorMessage, isOutboxError } from '../../domain/errors';
 import { readGlobalPause } from '../../postgres/global-pause';
 import { grantTotals } from '../../postgres/batches';
@@ -10,6 +10,7 @@ import { DrainTurns } from './drain-turns';
 import type { Hold } from './hold';
 import { DrainProgress } from './progress';
 import { PublishLoop } from './publish-loop';
+import { reckoned } from './reckoning';
 import type { Refusal } from './resend';
 import { prepareResend, withdrawBatch } from './resend';
 import type { TakeOver } from './take-over';
@@ -28,14 +29,12 @@ export async function runDrain(deps: DrainDeps, call: DrainCall, firstAttempt: b
   const { turn, leave } = deps.linger.enter(request.cautious);
   const stop = firstOf(deps.stopping, call.cancelled);
   const turns = new DrainTurns(deps.linger, request, turn, stop.signal);
-  let progress = new DrainProgress(deps, request, stop.signal, { events: 0, bytes: 0 }, turns);
+  const progress = new DrainProgress(deps, request, stop.signal, turns);
   let ended: { end: DrainEnd; failure: DrainFailure | null };
   try {
     const called = await turns.first();
-    if (!firstAttempt) {
-      const before = await grantTotals(deps.pool, request.publisher, request.grantId);
-      progress = new DrainProgress(deps, request, stop.signal, before, turns);
-    }
+    if (!firstAttempt)
+      progress.account.recordedBefore(await grantTotals(deps.pool, request.publisher, request.grantId));
     // Taking over now could fence the drain that follows this one: it was told to stop, or waited for so long that it will be.
     ended =
       called === 'go'
@@ -43,6 +42,7 @@ export async function runDrain(deps: DrainDeps, call: DrainCall, firstAttempt: b
         : { end: called, failure: null };
   } catch (error) {
     hold.clean = null;
+    progress.unsure = true;
     ended = { end: endOf(error), failure: failureOf(error) };
   } finally {
     leave();
@@ -50,11 +50,9 @@ export async function runDrain(deps: DrainDeps, call: DrainCall, firstAttempt: b
     await deps.sessions.giveBack(hold);
   }
   const { failure, end } = ended;
-  const published = firstAttempt ? progress.published : await publishedInAll(deps, request, progress);
   if (failure !== null && end !== 'halted') deps.observer.failed(hold.ref, failure.code, failure.message, {});
   const outcome: DrainOutcome = {
-    ...progress.totals(),
-    published,
+    ...(await reckoned(deps.pool, request, progress, { firstAttempt, end })),
     parked: progress.parked,
     batches: progress.batches,
     end,
@@ -66,17 +64,6 @@ export async function runDrain(deps: DrainDeps, call: DrainCall, firstAttempt: b
   return outcome;
 }
 
-/** With what earlier attempts of this grant published, whose results were lost. */
-async function publishedInAll(deps: DrainDeps, request: DrainRequest, progress: DrainProgress): Promise<number> {
-  try {
-    const { settled } = await grantTotals(deps.pool, request.publisher, request.grantId);
-    return Math.max(settled, progress.published);
-  } catch {
-    // Only a counter is at stake here, and whatever Postgres has will be reported by the next drain.
-    return progress.published;
-  }
-}
-
 async function settleAndPublish(
   deps: DrainDeps,
   hold: Hold,
@@ -85,9 +72,12 @@ async function settleAndPublish(
   firstAttempt: boolean,
 ): Promise<{ end: DrainEnd; failure: DrainFailure | null }> {
   const loop = new PublishLoop(deps, hold, progress);
-  let state: TakeOver = (await stillClean(deps, hold)) ?? (await takeOverPublisher(deps, hold, null));
+  const clean = await stillClean(deps, hold);
+  // Frozen before it began, and thawed after its successor ended: taking over now, it would use a grant a second time, or send while the breaker is open.
+  if (call.givenUp?.() === true) return { end: 'stopping', failure: null };
+  let state: TakeOver = clean ?? (await takeOverPublisher(deps, hold, null));
   // What a live zombie of an earlier attempt recorded until it was fenced is paid by this grant, too.
-  if (!firstAttempt) progress.recordedBefore(await grantTotals(deps.pool, hold.ref, call.request.grantId));
+  if (!firstAttempt) progress.account.recordedBefore(await grantTotals(deps.pool, hold.ref, call.request.grantId));
   // Only now: a slow take-over in a crowded worker must not use up the time in which to publish.
   progress.begin();
   let refusal: Refusal | null = null;
@@ -101,8 +91,8 @@ async function settleAndPublish(
         const looksOnly = call.request.events === 0;
         const allPaused = !looksOnly && (await readGlobalPause(deps.pool)) !== null;
         if (looksOnly || allPaused) {
-          const takesBack = allPaused || call.request.takesBack === true;
-          if (takesBack) await withdrawBatch(deps, hold, progress, state.batch);
+          // Also while only tokens are missing: left as it is, a pause that comes before them would find it recorded and never be complete.
+          await withdrawBatch(deps, hold, progress, state.batch);
           return { end: allPaused ? await loop.sleepPaused() : 'granted', failure: null };
         }
         const batch = await prepareResend(deps, hold, call.request, progress, state.batch, refusal);
@@ -117,6 +107,7 @@ async function settleAndPublish(
       await loop.quiesce();
       hold.clean = null;
       if (isOutboxError(error) && error.code === 'FENCED') return { end: 'fenced', failure: null };
+      progress.unsure = true;
       const failure = failureOf(error);
       if (failure.code === 'LEDGER_MISMATCH') {
         await checkFence(deps.pool, hold.ref, state.fence);

@@ -26,7 +26,7 @@ export async function waitForMore(
   if (hold.clean === null) return null;
   progress.hasCaughtUp();
   // In a crowded worker its slot is for others. Without an event in all its time, the next would wait in vain as well, and so on.
-  if (linger.cut && progress.recorded > 0 && !deps.linger.crowded) return 'keptUp';
+  if (linger.cut && progress.account.hasRecorded && !deps.linger.crowded) return 'keptUp';
   await failpoint('before_sleep');
   const asleep = await goToSleep(deps, hold, hold.clean.fence);
   await failpoint('after_sleep');

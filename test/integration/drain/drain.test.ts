@@ -277,14 +277,8 @@ describe('drain', () => {
       bytes: 1,
     };
     await recordBatch(rig.db.pool, batch);
+    // What Kafka never got is taken back, and the grant that had paid for it gets that back.
     expect(await rig.drain(rig.worker('w2'), { events: 0 })).toMatchObject({
-      end: 'granted',
-      published: 0,
-      recorded: 0,
-    });
-    expect(await unsettledBatches(rig.db.pool, REF)).toHaveLength(1);
-    // Where nothing may be sent for long, what Kafka never got is taken back, and the grant that had paid for it gets that back.
-    expect(await rig.drain(rig.worker('w2'), { events: 0, takesBack: true })).toMatchObject({
       end: 'granted',
       published: 0,
       recorded: -4,

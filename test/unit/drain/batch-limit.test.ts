@@ -20,12 +20,12 @@ describe('the next batch of a drain', () => {
     expect(batchLimit(CONFIGURED, { ...alone, shared: true }, measured(), false).events).toBe(2_500);
   });
 
-  it('is over within 15 ms while their looks are slow, and never tiny', () => {
+  it('is over within 12 ms while their looks are slow, and never tiny', () => {
     const slowed = { busy: 1, shared: true, slowed: true };
-    expect(batchLimit(CONFIGURED, slowed, measured(), false).events).toBe(750);
+    expect(batchLimit(CONFIGURED, slowed, measured(), false).events).toBe(600);
     const slow = new Pace();
     slow.sent(100, 1_000);
-    expect(batchLimit(CONFIGURED, slowed, slow, false).events).toBe(150);
+    expect(batchLimit(CONFIGURED, slowed, slow, false).events).toBe(120);
   });
 
   it('is small after a failure', () => {
