@@ -35,7 +35,8 @@ create table outbox.audit (
   subject text,
   why text,
   before jsonb,
-  after jsonb
+  after jsonb,
+  command_id text collate "C"
 );
 create table outbox.batches (
   tenant_id text collate "C" not null,
@@ -245,6 +246,7 @@ CREATE UNIQUE INDEX admin_keys_pkey ON outbox.admin_keys USING btree (key_id);
 CREATE INDEX api_keys_key_id ON outbox.api_keys USING btree (key_id);
 CREATE UNIQUE INDEX api_keys_pkey ON outbox.api_keys USING btree (tenant_id, key_id);
 CREATE INDEX audit_action ON outbox.audit USING btree (action, audit_id);
+CREATE UNIQUE INDEX audit_command ON outbox.audit USING btree (command_id) WHERE (command_id IS NOT NULL);
 CREATE UNIQUE INDEX audit_pkey ON outbox.audit USING btree (audit_id);
 CREATE INDEX audit_tenant ON outbox.audit USING btree (tenant_id, audit_id);
 CREATE INDEX batches_grant ON outbox.batches USING btree (tenant_id, grant_id);
@@ -569,6 +571,7 @@ end $function$
 CREATE TRIGGER wake_publishers AFTER INSERT ON outbox.events REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION outbox.wake_publishers();
 
 -- comments
+comment on column outbox.audit.command_id is 'the command to a workflow that ordered it; null = the admin API';
 comment on column outbox.events.lane is '0 = live, 1 = replay, 2 = live, set aside behind an earlier event of its key';
 comment on column outbox.events.payload is 'exact bytes; null = tombstone';
 comment on column outbox.ingest_buckets.granted is 'what the last taker got, so that one statement can take and answer';

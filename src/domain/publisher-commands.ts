@@ -183,7 +183,8 @@ export function field(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
-function moment(value: unknown): number | null {
+/** Ms since epoch of such a number or of an ISO-8601 time; null if it is neither. */
+export function moment(value: unknown): number | null {
   const at = typeof value === 'number' ? value : typeof value === 'string' ? Date.parse(value) : NaN;
   // Nanoseconds by mistake would be beyond what Date and Postgres can hold, and wedge the workflow that formats them.
   return at >= 0 && at <= END_OF_YEAR_9999 ? at : null;

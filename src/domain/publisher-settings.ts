@@ -6,6 +6,7 @@ import type { PublisherRef } from './publisher';
 import type { SearchAttributeName } from './search-attributes';
 import type { DrainOutcome, DrainRequest } from './drain';
 import type { ReplayCommand, ReplayRequestAnswer } from './replay-commands';
+import type { TenantCommand, TenantCommandOutcome } from './tenant-commands';
 
 /** What the deployment decides, read at the start of each run, so that a new deployment reaches running publishers. */
 export interface PublisherSettings {
@@ -58,6 +59,8 @@ export interface PublisherActivities {
   savePublisher(ref: PublisherRef, save: PublisherSave): Promise<void>;
   /** Local, short. Stores a replay once, by its id; the sweep starts its workflow. In histories of older versions it answers nothing. */
   requestReplay(ref: PublisherRef, command: ReplayCommand, attempt: number): Promise<ReplayRequestAnswer | undefined>;
+  /** Local, short. Carries out a command about the tenant or its events once, by its id, and notes it in the audit. */
+  carryOutCommand(ref: PublisherRef, command: TenantCommand, commandId: string): Promise<TenantCommandOutcome>;
 }
 
 export interface PublisherSave {

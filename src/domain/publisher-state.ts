@@ -36,6 +36,17 @@ export interface PublisherState {
   readonly replayRequests?: readonly ReplayCommand[];
   /** Those that could not be stored, the newest last; absent = none. */
   readonly refusedReplays?: readonly RefusedReplay[];
+  /** Of those about events and the tenant; absent = none yet. */
+  readonly lastCommand?: LastCommand;
+}
+
+/** What became of the last command that was carried out in Postgres: a signal has no other answer. */
+export interface LastCommand {
+  readonly name: string;
+  readonly by: string;
+  /** ms since epoch. */
+  readonly at: number;
+  readonly outcome: string;
 }
 
 export interface PublisherConfig {

@@ -1,14 +1,6 @@
+import type { GlobalPause } from '../domain/everything';
 import type { Db } from './query';
 import { query } from './query';
-
-/** The pause of everything. Times are ms since epoch by the database's clock. */
-export interface GlobalPause {
-  readonly by: string;
-  readonly why: string;
-  readonly since: number;
-  /** null = until somebody resumes. */
-  readonly until: number | null;
-}
 
 /** True in SQL while nothing may be published at all. One row: the look costs a few microseconds beside any statement. */
 export const ALL_PAUSED = `exists (select from outbox.global_pause g where g.until is null or g.until > clock_timestamp())`;

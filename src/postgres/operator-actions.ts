@@ -1,34 +1,28 @@
 import type { Pool } from 'pg';
 import type { PublisherRef } from '../domain/publisher';
+import { MAX_ACTION_EVENTS } from '../domain/tenant-commands';
+import type { RefusedEvent } from '../domain/tenant-commands';
 import { withTransaction } from './pool';
 import type { Db } from './query';
 import { query } from './query';
-
-/**
- * Why an event was left as it is. `in_flight`: it is in a batch that is recorded and not settled, so Kafka may have it already.
- */
-export type RefusalCode = 'not_found' | 'in_flight' | 'not_failed' | 'already_published' | 'already_skipped';
-
-export interface OperatorRefusal {
-  readonly eventId: string;
-  readonly code: RefusalCode;
-}
 
 export interface OperatorResult {
   /** Ids of the events that were changed, ascending. */
   readonly changed: readonly string[];
   /** What each of them was. */
   readonly before: readonly { readonly eventId: string; readonly status: string; readonly errorCode: string | null }[];
-  readonly refused: readonly OperatorRefusal[];
+  readonly refused: readonly RefusedEvent[];
   /** Wake these after the commit: they may have something to do now. */
   readonly wake: readonly PublisherRef[];
 }
 
-/** Runs in the transaction of the change, before its commit: for the row that says who did it. */
-export type Alongside = (db: Db, result: OperatorResult) => Promise<void>;
-
-/** Most events of one call: a drain that wants to record waits for the publisher's row meanwhile. */
-export const MAX_ACTION_EVENTS = 1_000;
+/** What runs in the transaction of the change. */
+export interface Alongside {
+  /** First: what came of the same order when it was carried out before, and then nothing is changed; null = it was not. */
+  before?(db: Db): Promise<OperatorResult | null>;
+  /** Last, before the commit: for the row that says who did it. */
+  after(db: Db, result: OperatorResult): Promise<void>;
+}
 
 /** Parked events get another chance: pending again in their own lane, the count of refusals kept. */
 export async function retryEvents(
@@ -78,7 +72,7 @@ export async function releaseKey(
 interface Action {
   /** What becomes of a row (alias `e`); parameters from $3 on. */
   readonly set: string;
-  /** SQL that answers a RefusalCode for a row that may not be changed, else null. */
+  /** SQL that answers a code for a row that may not be changed, else null. */
   readonly refusal: string;
 }
 
@@ -95,7 +89,7 @@ const SKIP: Action = {
 
 interface AskedRow extends Record<string, unknown> {
   readonly id: string;
-  readonly code: RefusalCode | null;
+  readonly code: RefusedEvent['code'] | null;
   readonly destination: string;
   readonly shard: number;
   /** As they were: a statement does not see its own changes. */
@@ -114,10 +108,12 @@ async function change(
   ids: readonly string[],
   action: Action,
   values: readonly unknown[],
-  alongside: Alongside = () => Promise.resolve(),
+  alongside: Alongside = { after: () => Promise.resolve() },
 ): Promise<OperatorResult> {
   const asked = [...new Set(ids.filter(isId))].slice(0, MAX_ACTION_EVENTS);
   return withTransaction(pool, async (client) => {
+    const known = (await alongside.before?.(client)) ?? null;
+    if (known !== null) return known;
     // There is a row to lock even of a publisher that no drain has served yet.
     await query(
       client,
@@ -168,7 +164,7 @@ async function change(
       refused: [...refused, ...unknown],
       wake: [...refs.values()],
     };
-    await alongside(client, result);
+    await alongside.after(client, result);
     return result;
   });
 }

@@ -4,11 +4,13 @@ import { hostname } from 'node:os';
 import { Worker } from '@temporalio/worker';
 import { drainActivity } from '../activities/drain/activity';
 import { resolveHaltActivity } from '../activities/halt/activity';
+import { everythingActivities } from '../activities/everything';
 import { LingerHub } from '../activities/drain/linger';
 import { SessionCache } from '../activities/drain/session-cache';
 import { publisherRecordActivities } from '../activities/publisher-record';
 import { replayActivities } from '../activities/replay';
 import { retentionActivities } from '../activities/retention';
+import { tenantCommandActivities } from '../activities/tenant-commands';
 import type { Config } from '../config';
 import { temporalNativeConnection } from '../temporal/client';
 import { openSink } from './sink';
@@ -142,6 +144,12 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
         observer: retentionObserver(metrics, logger),
       }),
       ...replayActivities(pool, (ref) => waker.wake([ref], 'replay'), replayObserver(metrics, logger)),
+      ...everythingActivities(pool),
+      ...tenantCommandActivities({
+        pool,
+        wake: (refs) => waker.wake(refs, 'command'),
+        observer: { acted: (action, events) => metrics.operatorEvents.inc({ action }, events) },
+      }),
     },
     maxConcurrentActivityTaskExecutions: config.drain.maxDrains * SLOTS_PER_DRAIN,
     maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
@@ -152,7 +160,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     // the default of 10 a take-over took a minute.
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: ACTIVITY_POLLERS },
   });
-  const sweeper = startSweep(config, foundation, waker, wakes);
+  const sweeper = startSweep(config, foundation, client, waker, wakes);
   const scheduled = scheduleRetention(client, config, foundation, stopping.signal);
   const running = runTogether([worker, suspects]);
   const ended = running.finally(async () => {

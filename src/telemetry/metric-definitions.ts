@@ -85,8 +85,8 @@ export const METRICS = {
   operatorEvents: define(
     'counter',
     'outbox_operator_events_total',
-    'api',
-    'Parked or pending events that operators skipped or put back to pending over the admin API.',
+    'every process',
+    'Parked or pending events that operators skipped or put back to pending, over the admin API or by commands to publishers.',
     'action',
   ),
   published: define('counter', 'outbox_events_published_total', 'worker', 'Events settled as published.', 'tenant_id'),

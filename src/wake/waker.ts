@@ -9,7 +9,7 @@ import type { ReplayInput } from '../domain/replay-workflow';
 import type { ReplayRef } from '../postgres/replay-visits';
 import { wakePublishers } from '../postgres/publishers';
 
-export type WakeSource = 'api' | 'notify' | 'sweep' | 'replay';
+export type WakeSource = 'api' | 'notify' | 'sweep' | 'replay' | 'command';
 
 export interface WakeObserver {
   woken(source: WakeSource, result: 'signalled' | 'coalesced' | 'failed', count: number): void;

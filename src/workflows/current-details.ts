@@ -1,4 +1,5 @@
 import type { Decision, PublisherState, WaitReason } from '../domain/publisher-state';
+import { plain } from './plain-text';
 
 /** What ends each wait: the question of whoever opens the page at night. */
 const ENDS: Readonly<Record<WaitReason, string>> = {
@@ -42,6 +43,10 @@ export function describeState(state: PublisherState, decision: Decision): string
   }
   for (const { replayId, why, at: when } of state.refusedReplays ?? [])
     lines.push(`**Refused replay** ${at(when)} ${plain(replayId)}: ${plain(why)}`);
+  if (state.lastCommand !== undefined) {
+    const { name, by, at: when, outcome } = state.lastCommand;
+    lines.push(`**Last command** ${at(when)} ${name} by ${plain(by)}: ${plain(outcome)}`);
+  }
   if (counters.refusedCommands > 0) lines.push(`**Refused signals** ${counters.refusedCommands} (bad arguments)`);
   const shard = state.shard === 0 ? '' : ` (shard ${state.shard})`;
   return [
@@ -78,9 +83,4 @@ function headline(decision: Decision): string {
 function at(ms: number | null): string {
   if (ms === null) return 'an operator acts';
   return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
-}
-
-/** Texts of operators and brokers on one line, as text: a list item must not become a heading or a link. */
-function plain(text: string | null): string {
-  return (text ?? '').replace(/\s+/g, ' ').replace(/[\\`*_[\]<>#|]/g, '\\$&');
 }

@@ -1,4 +1,4 @@
-import { ApplicationFailure, setDefaultSignalHandler, setHandler } from '@temporalio/workflow';
+import { setDefaultSignalHandler, setHandler } from '@temporalio/workflow';
 import { checkConfigure } from '../domain/configure-check';
 import {
   checkBy,
@@ -17,6 +17,8 @@ import { checkReplay, requestedReplay } from '../domain/replay-commands';
 import type { ReplayCommand } from '../domain/replay-commands';
 import type { PublisherState } from '../domain/publisher-state';
 import * as messages from './messages';
+import { badCommand, validator } from './refusals';
+import { registerTenantCommands } from './tenant-commands';
 
 interface Box {
   state: PublisherState;
@@ -70,12 +72,6 @@ export function registerHandlers(box: Box): void {
       });
     });
   };
-  const validator =
-    (check: (command: unknown) => string | null) =>
-    (command: unknown): void => {
-      const wrong = check(command);
-      if (wrong !== null) throw badCommand(wrong);
-    };
 
   setHandler(messages.stateQuery, () => box.state);
   setHandler(messages.wakeSignal, () => {
@@ -133,6 +129,7 @@ export function registerHandlers(box: Box): void {
   });
 
   registerReplay(box, change, refuse);
+  registerTenantCommands({ box, change, refuse });
 
   setDefaultSignalHandler(() => refuse());
 }
@@ -150,10 +147,6 @@ function registerReplay(box: Box, change: (next: PublisherState) => PublisherSta
       if (wrong !== null) throw badCommand(wrong);
     },
   });
-}
-
-function badCommand(wrong: string): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(wrong, 'BadCommand');
 }
 
 function tooMany(state: PublisherState, command: ReplayCommand): string | null {

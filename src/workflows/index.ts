@@ -1,3 +1,4 @@
+export { everything } from './everything';
 export { publisher } from './publisher';
 export { replay } from './replay';
 export { retention } from './retention';

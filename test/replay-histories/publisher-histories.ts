@@ -96,3 +96,41 @@ export async function recordOrderedHistory(recorder: Recorder): Promise<void> {
   await ordered.published(2);
   await recorder.save('publisher-ordered', ordered.id);
 }
+
+/** Commands about events and the tenant, which change Postgres beside the loop, also while a drain runs and before the row is read. */
+export async function recordCommandsHistory(recorder: Recorder): Promise<void> {
+  const [name = ''] = await recorder.rig.tenants(1);
+  const commanded = new Publisher(recorder, name);
+  const said = { by: 'recorder', why: 'test' };
+  await commanded.createTopic();
+  await commanded.enqueue(1);
+  await commanded.published(1);
+  const [a, b, c] = await commanded.park('a', 'b', 'c');
+  await commanded.handle.executeUpdate('retryEvents', { args: [{ eventIds: [a], ...said }] });
+  await commanded.published(2);
+  await commanded.handle.signal('skipEvents', { eventIds: [b, '0'], ...said });
+  await commanded.handle.signal('skipEvents', { eventIds: [b], ...said });
+  await commanded.handle.executeUpdate('suspendTenant', { args: [said] });
+  await commanded.handle.executeUpdate('releaseKey', { args: [{ key: 'c', action: 'retry', ...said }] });
+  await commanded.published(3);
+  await commanded.handle.signal('releaseKey', { key: 'nobody has it', action: 'skip', ...said });
+  await commanded.becomes('counted', (state) => state.counters.refusedCommands === 2);
+  await commanded.handle.executeUpdate('retryEvents', { args: [{ eventIds: [c], ...said }] });
+  await recorder.save('publisher-commands', commanded.id);
+
+  const { runId } = await commanded.handle.describe();
+  await commanded.handle.terminate();
+  await recorder.client.workflow.signalWithStart('publisher', {
+    workflowId: commanded.id,
+    taskQueue: `queue-${recorder.rig.options.name}`,
+    args: [{ publisher: { tenant: name, destination: 'kafka', shard: 0 } }],
+    signal: 'reactivateTenant',
+    signalArgs: [said],
+  });
+  await commanded.becomes(
+    'started by a command',
+    (state) => state.lastCommand !== undefined && state.counters.drains > 0,
+  );
+  if ((await commanded.handle.describe()).runId === runId) throw new Error('the old run goes on');
+  await recorder.save('publisher-commands-2', commanded.id);
+}

@@ -33,6 +33,17 @@ export class Publisher {
     this.enqueued += events;
   }
 
+  /** Parked events, one of each key; their ids. */
+  async park(...keys: string[]): Promise<string[]> {
+    const rows = await this.recorder.rig.installation.query<{ id: string }>(
+      `insert into outbox.events (tenant_id, topic, event_type, ordering_key, dedupe_key, payload, status, error_code, error_reason, failed_at)
+       select $1, $2, 't', key, gen_random_uuid()::text, '', 'failed', 'EVENT_REFUSED', 'for the recording', now()
+       from unnest($3::text[]) as key returning event_id::text as id`,
+      [this.tenant, `${this.tenant}-topic`, keys],
+    );
+    return rows.map(({ id }) => id);
+  }
+
   /** A wake and a drain of its own for these events. */
   async publishMore(events: number): Promise<void> {
     await this.enqueue(events);

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { Rig } from '../../faults/harness/rig';
-import { recordOrderedHistory, recordPublisherHistories } from './publisher-histories';
+import { recordEverythingHistory } from './everything-history';
+import { recordCommandsHistory, recordOrderedHistory, recordPublisherHistories } from './publisher-histories';
 import type { Recorder } from './recorder';
 import { recordReplayHistories } from './replay-histories';
 import { recordRetentionHistory } from './retention-history';
@@ -16,23 +17,15 @@ import { sharedServers } from '../support/fault-run';
 async function main(only: readonly string[]): Promise<void> {
   const connection = await Connection.connect({ address: sharedServers().temporalAddress });
   try {
-    await record(connection, only, QUICK, async (recorder) => {
-      await recordPublisherHistories(recorder);
-      await recordReplayHistories(recorder);
-      await recordRetentionHistory(recorder);
-    });
-    await record(connection, only, LINGERING, recordOrderedHistory);
+    for (const group of GROUPS) {
+      if (only.length === 0 || group.names.some((name) => only.includes(name))) await record(connection, only, group);
+    }
   } finally {
     await connection.close();
   }
 }
 
-async function record(
-  connection: Connection,
-  only: readonly string[],
-  env: Readonly<Record<string, string>>,
-  scenarios: (recorder: Recorder) => Promise<void>,
-): Promise<void> {
+async function record(connection: Connection, only: readonly string[], { env, scenarios }: Group): Promise<void> {
   const rig = await Rig.start({ name: 'history', servers: sharedServers() });
   try {
     const client = new Client({ connection });
@@ -66,6 +59,35 @@ const QUICK = {
 
 /** Drains that still run when an order comes. */
 const LINGERING = { OUTBOX_TOPIC_CREATE: 'false', OUTBOX_LINGER: '30s', OUTBOX_DRAIN_MAX: '5m' };
+
+interface Group {
+  /** What its scenarios save. */
+  readonly names: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly scenarios: (recorder: Recorder) => Promise<void>;
+}
+
+const GROUPS: readonly Group[] = [
+  {
+    names: [
+      ...['breaker', 'continue-as-new-1', 'continue-as-new-2', 'halted', 'normal', 'pause', 'quota', 'reset'].map(
+        (name) => `publisher-${name}`,
+      ),
+      'replay-normal',
+      'replay-pause-cancel',
+      'retention',
+    ],
+    env: QUICK,
+    async scenarios(recorder) {
+      await recordPublisherHistories(recorder);
+      await recordReplayHistories(recorder);
+      await recordRetentionHistory(recorder);
+    },
+  },
+  { names: ['publisher-ordered'], env: LINGERING, scenarios: recordOrderedHistory },
+  { names: ['publisher-commands', 'publisher-commands-2'], env: LINGERING, scenarios: recordCommandsHistory },
+  { names: ['everything'], env: QUICK, scenarios: recordEverythingHistory },
+];
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 60_000;

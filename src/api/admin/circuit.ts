@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { isoOf } from '../../domain/iso';
 import type { BreakerConfig } from '../../domain/breaker';
 import type { PublisherState } from '../../domain/publisher-state';
 import type { AdminContext } from './context';
-import { command, existingTenant, isoOf, publisherOf, publisherState } from './context';
+import { command, existingTenant, publisherOf, publisherState } from './context';
 import { moment, tenantParams, why, whyBody } from './contract';
 import { route } from './route';
 import type { AdminRoute } from './route';

@@ -144,8 +144,3 @@ export async function auditAfterwards(context: AdminContext, entry: AuditEntry):
     );
   }
 }
-
-/** ISO-8601 of ms since epoch, as states hold times. */
-export function isoOf(ms: number | null | undefined): string | null {
-  return ms === null || ms === undefined || Math.abs(ms) > 8.64e15 ? null : new Date(ms).toISOString();
-}

@@ -1,11 +1,8 @@
 import { z } from 'zod';
-import type { PoolClient } from 'pg';
-import { audited } from '../../postgres/audit';
-import type { AuditEntry } from '../../postgres/audit';
-import { pauseAll, readGlobalPause, resumeAll, runningPublishers } from '../../postgres/global-pause';
-import type { GlobalPause } from '../../postgres/global-pause';
+import { isoOf } from '../../domain/iso';
+import type { EverythingNow } from '../../domain/everything';
+import { orderEverything, readEverything } from '../../postgres/global-pause-orders';
 import type { AdminContext } from './context';
-import { isoOf } from './context';
 import { moment, timestamp, why, whyBody } from './contract';
 import { route } from './route';
 import type { AdminRoute } from './route';
@@ -20,21 +17,6 @@ const pauseBody = z.strictObject({
 /** One row that every drain, wake and the sweep read: at once in force for ten thousand tenants, also while Temporal is down. */
 export function globalPauseRoutes(context: AdminContext): AdminRoute[] {
   const { pool } = context;
-  const answer = async (): Promise<z.input<typeof pauseBody>> => ({
-    paused: toBody(await readGlobalPause(pool)),
-    running: await runningPublishers(pool),
-  });
-  const change = async (
-    entry: Omit<AuditEntry, 'tenant' | 'before' | 'after'>,
-    work: (client: PoolClient) => Promise<unknown>,
-  ): Promise<z.input<typeof pauseBody>> => {
-    await audited(pool, async (client) => {
-      const before = toBody(await readGlobalPause(client));
-      await work(client);
-      return { result: null, entry: { ...entry, tenant: null, before, after: toBody(await readGlobalPause(client)) } };
-    });
-    return answer();
-  };
   return [
     route({
       id: 'getPause',
@@ -44,7 +26,7 @@ export function globalPauseRoutes(context: AdminContext): AdminRoute[] {
       scope: 'read',
       reach: 'all',
       answer: pauseBody,
-      handle: answer,
+      handle: async () => toBody(await readEverything(pool)),
     }),
     route({
       id: 'pauseAll',
@@ -55,14 +37,10 @@ export function globalPauseRoutes(context: AdminContext): AdminRoute[] {
       reach: 'all',
       body: z.strictObject({ why, until: timestamp.optional() }),
       answer: pauseBody,
-      handle: ({ body, caller }) =>
-        change({ actor: caller.by, action: 'all.pause', why: body.why }, (client) =>
-          pauseAll(client, {
-            by: caller.by,
-            why: body.why,
-            until: body.until === undefined ? null : Date.parse(body.until),
-          }),
-        ),
+      async handle({ body: { why: reason, until }, caller: { by } }) {
+        const end = until === undefined ? null : Date.parse(until);
+        return toBody(await orderEverything(pool, { name: 'pause', by, why: reason, until: end }, { actor: by }));
+      },
     }),
     route({
       id: 'resumeAll',
@@ -73,12 +51,15 @@ export function globalPauseRoutes(context: AdminContext): AdminRoute[] {
       reach: 'all',
       body: whyBody,
       answer: pauseBody,
-      handle: ({ body, caller }) => change({ actor: caller.by, action: 'all.resume', why: body.why }, resumeAll),
+      async handle({ body: { why: reason }, caller: { by } }) {
+        return toBody(await orderEverything(pool, { name: 'resume', by, why: reason }, { actor: by }));
+      },
     }),
   ];
 }
 
-function toBody(pause: GlobalPause | null): z.input<typeof pauseBody>['paused'] {
-  if (pause === null) return null;
-  return { by: pause.by, why: pause.why, since: isoOf(pause.since), until: isoOf(pause.until) };
+function toBody({ paused, running }: EverythingNow): z.input<typeof pauseBody> {
+  if (paused === null) return { paused, running };
+  const { by, why: reason, since, until } = paused;
+  return { paused: { by, why: reason, since: isoOf(since), until: isoOf(until) }, running };
 }

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { isoOf } from '../../domain/iso';
 import { errorMessage } from '../../domain/errors';
 import { HALT_CHOICES } from '../../domain/halt';
 import { haltedPublishers } from '../../postgres/halted';
 import type { HaltedPublisher } from '../../postgres/halted';
 import type { AdminContext } from './context';
-import { command, isoOf } from './context';
+import { command } from './context';
 import { moment, nextCursor, page, tenantName, tenantParams, why } from './contract';
 import { decodeCursor, encodeCursor } from './cursor';
 import { route } from './route';

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { isoOf } from '../../domain/iso';
 import type { PublisherState } from '../../domain/publisher-state';
 import type { AdminContext } from './context';
-import { command, isoOf } from './context';
+import { command } from './context';
 import { moment, tenantParams, timestamp, why, whyBody } from './contract';
 import { route } from './route';
 import type { AdminRoute } from './route';

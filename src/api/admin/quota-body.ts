@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isoOf } from '../../domain/iso';
 import { lastMinute } from '../../domain/quota-usage';
 import type { PublisherState } from '../../domain/publisher-state';
 import { defaultConfig, mergeConfig } from '../../domain/publisher-state';
@@ -6,7 +7,6 @@ import type { QuotaConfig } from '../../domain/quota';
 import type { IngestLimits } from '../../postgres/ingest-limits';
 import type { ListedPublisher } from '../../postgres/publisher-list';
 import type { AdminContext } from './context';
-import { isoOf } from './context';
 import { moment, why } from './contract';
 
 /** What of the quota an operator sets. */

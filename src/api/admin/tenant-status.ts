@@ -6,7 +6,7 @@ import { revokeAdminKeysOf } from '../../postgres/admin-keys';
 import { audited } from '../../postgres/audit';
 import { deleteTenant } from '../../postgres/tenant-deletion';
 import type { TenantWorkflows } from '../../postgres/tenant-removal';
-import { reactivateTenant, suspendTenant } from '../../postgres/tenants';
+import { orderStatus } from '../../postgres/tenant-orders';
 import { HttpProblem } from '../http/problem';
 import type { AdminContext } from './context';
 import { auditAfterwards, existingTenant } from './context';
@@ -80,8 +80,6 @@ export function tenantStatusRoutes(context: AdminContext): AdminRoute[] {
 }
 
 function statusRoute(context: AdminContext, verb: 'suspend' | 'reactivate', summary: string): AdminRoute {
-  const status = verb === 'suspend' ? 'suspended' : 'active';
-  const set = verb === 'suspend' ? suspendTenant : reactivateTenant;
   return route({
     id: `${verb}Tenant`,
     method: 'post',
@@ -94,13 +92,10 @@ function statusRoute(context: AdminContext, verb: 'suspend' | 'reactivate', summ
     answer: statusBody,
     async handle({ params, body, caller }) {
       const { tenant } = params;
-      const before = await existingTenant(context, tenant);
-      return audited(context.pool, async (client) => {
-        if (!(await set(client, tenant, { by: caller.by, why: body.why }))) throw noTenant(tenant);
-        const result = { tenant_id: tenant, status } as const;
-        const change = { before: { status: before.status }, after: { status } };
-        return { result, entry: { actor: caller.by, action: `tenant.${verb}`, tenant, why: body.why, ...change } };
-      });
+      const order = { tenant, actor: caller.by, by: caller.by, why: body.why };
+      const changed = await orderStatus(context.pool, order, verb);
+      if (changed === null) throw noTenant(tenant);
+      return { tenant_id: tenant, status: changed.status };
     },
   });
 }

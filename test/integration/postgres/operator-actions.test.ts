@@ -116,7 +116,7 @@ describe('operator actions', () => {
 
   it('the row that says who did it is written with the change, or neither is', async () => {
     const [a] = (await enqueueSome(db(), tenant, 1)) as [string];
-    const fails = () => Promise.reject(new Error('no audit, no change'));
+    const fails = { after: () => Promise.reject(new Error('no audit, no change')) };
     await expect(skipEvents(db(), tenant, [a], 'why', fails)).rejects.toThrow('no audit');
     expect(await countByStatus(db(), tenant)).toMatchObject({ pending: 1, skipped: 0 });
   });

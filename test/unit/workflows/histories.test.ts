@@ -12,8 +12,11 @@ describe('recorded histories', () => {
   it('cover what publishers and their companions go through', () => {
     expect(histories.map((history) => history.name)).toEqual(
       expect.arrayContaining([
+        'everything',
         'publisher-breaker',
         'publisher-breaker-2',
+        'publisher-commands',
+        'publisher-commands-2',
         'publisher-continue-as-new-1',
         'publisher-continue-as-new-2',
         'publisher-halted',
