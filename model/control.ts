@@ -1,6 +1,8 @@
 import { openBreaker, pause, resetBreaker, resume } from '../src/domain/publisher-commands';
-import { advance, decide, defaultConfig, initialState } from '../src/domain/publisher-state';
-import type { Decision, PublisherState } from '../src/domain/publisher-state';
+import { advance, decide } from '../src/domain/publisher-decision';
+import { defaultConfig, initialState } from '../src/domain/publisher-state';
+import type { Decision } from '../src/domain/publisher-decision';
+import type { PublisherState } from '../src/domain/publisher-state';
 import { CLOSED_BREAKER } from '../src/domain/breaker';
 import { initialUsage } from '../src/domain/quota-usage';
 import type { Rules } from './rules';

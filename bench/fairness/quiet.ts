@@ -61,19 +61,22 @@ export async function measureQuiet(
     await posting.run('settling down', async (elapsed) => elapsed < RESUMED_S);
     log('alone');
     const alone = await posting.run('alone', async (elapsed) => elapsed < options.seconds);
-    await rig.store([dead], `${rig.topics.unread}-missing`, options.dead);
-    await rig.wake([dead], `${rig.topics.unread}-missing`);
-    const besideDeadTopic = await posting.run(
-      'beside a tenant whose topic is missing',
-      async (elapsed) => elapsed < options.seconds,
-    );
-    const beside = async (label: string, topic: string): Promise<Quiet & { drainSeconds: number }> => {
-      await rig.store([busy], topic, options.bulk);
+    const stored = async (tenant: string, topic: string, events: number, label: string): Promise<void> => {
+      await rig.store([tenant], topic, events);
       // Some 400 MB that the kernel would write behind the next commits, each of which it holds up for 0.2 s then.
       await promisify(execFile)('sync');
       // While it was stored the quiet ones went to sleep; 50 that wake at once are not what is asked about either.
       await posting.run(`before ${label}`, async (elapsed) => elapsed < RESUMED_S);
       log(label);
+    };
+    const besideDead = async (label: string, topic: string): Promise<Quiet> => {
+      await stored(dead, topic, options.dead, label);
+      await rig.wake([dead], topic);
+      return posting.run(label, async (elapsed) => elapsed < options.seconds);
+    };
+    const besideDeadTopic = await besideDead('beside a backlog to a missing topic', `${rig.topics.unread}-missing`);
+    const beside = async (label: string, topic: string): Promise<Quiet & { drainSeconds: number }> => {
+      await stored(busy, topic, options.bulk, label);
       const started = now();
       await rig.wake([busy], topic);
       const figures = await posting.run(label, async (elapsed) => elapsed < LONGEST_S && rig.pending(busy));

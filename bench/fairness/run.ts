@@ -34,9 +34,9 @@ async function main(): Promise<number> {
     const rig = await FairnessRig.start(await startServers(closing, log), closing);
     const figures: Record<string, unknown> = {};
     const size = given.quick
-      ? { seconds: 15, bulk: 60_000, backlog: 60_000, many: 500, watchSeconds: 10 }
-      : { seconds: 30, bulk: 300_000, backlog: 100_000, many: 10_000, watchSeconds: 60 };
-    if (parts.includes('quiet')) figures['quiet'] = await measureQuiet(rig, { tenants: 50, dead: 1_000, ...size }, log);
+      ? { seconds: 15, bulk: 60_000, dead: 10_000, backlog: 60_000, many: 500, watchSeconds: 10 }
+      : { seconds: 30, bulk: 300_000, dead: 100_000, backlog: 100_000, many: 10_000, watchSeconds: 60 };
+    if (parts.includes('quiet')) figures['quiet'] = await measureQuiet(rig, { tenants: 50, ...size }, log);
     if (parts.includes('weights')) figures['weights'] = await measureWeights(rig, size, log);
     const quota = { seconds: 2 * size.seconds };
     if (parts.includes('quota')) figures['quota'] = await measureQuota(rig, { ...quota, killEveryS: null }, log);

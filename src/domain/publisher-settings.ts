@@ -1,7 +1,8 @@
 import type { HaltOutcome, HaltRequest } from './halt';
 import type { BreakerConfig, BreakerState, OpenBreaker } from './breaker';
 import type { QuotaConfig } from './quota';
-import type { Overrides, PublisherState, WaitReason } from './publisher-state';
+import type { WaitReason } from './publisher-decision';
+import type { Overrides, PublisherState } from './publisher-state';
 import type { PublisherRef } from './publisher';
 import type { SearchAttributeName } from './search-attributes';
 import type { DrainOutcome, DrainRequest } from './drain';

@@ -1,4 +1,5 @@
-import type { Decision, PublisherState } from './publisher-state';
+import type { Decision } from './publisher-decision';
+import type { PublisherState } from './publisher-state';
 
 /**
  * What an operator filters publishers by in the Web UI. Three of each kind is what Temporal's SQL visibility still has room for

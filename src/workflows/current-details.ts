@@ -1,4 +1,5 @@
-import type { Decision, PublisherState, WaitReason } from '../domain/publisher-state';
+import type { Decision, WaitReason } from '../domain/publisher-decision';
+import type { PublisherState } from '../domain/publisher-state';
 import { plain } from './plain-text';
 
 /** What ends each wait: the question of whoever opens the page at night. */

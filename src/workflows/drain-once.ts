@@ -3,7 +3,7 @@ import type { DrainOutcome } from '../domain/drain';
 import { publisherId } from '../domain/publisher';
 import type { PublisherInput, PublisherSettings } from '../domain/publisher-settings';
 import { drainEnded, drainStarted } from '../domain/publisher-outcome';
-import type { Decision } from '../domain/publisher-state';
+import type { Decision } from '../domain/publisher-decision';
 import { keptPart, remember } from './publisher-box';
 import type { Box } from './publisher-box';
 import { startDrain } from './start-drain';

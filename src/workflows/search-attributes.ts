@@ -1,7 +1,8 @@
 import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common/lib/search-attributes';
 import type { SearchAttributeUpdatePair } from '@temporalio/common/lib/search-attributes';
-import type { Decision, PublisherState } from '../domain/publisher-state';
+import type { Decision } from '../domain/publisher-decision';
+import type { PublisherState } from '../domain/publisher-state';
 import type { BacklogClass, SearchAttributeName } from '../domain/search-attributes';
 import { SEARCH_ATTRIBUTES, changedAttributes, searchAttributesOf } from '../domain/search-attributes';
 

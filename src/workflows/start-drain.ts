@@ -3,7 +3,8 @@ import type { DrainOutcome, DrainRequest } from '../domain/drain';
 import { publisherId } from '../domain/publisher';
 import type { PublisherRef } from '../domain/publisher';
 import type { PublisherActivities, PublisherSettings } from '../domain/publisher-settings';
-import type { Decision, PublisherState } from '../domain/publisher-state';
+import type { Decision } from '../domain/publisher-decision';
+import type { PublisherState } from '../domain/publisher-state';
 
 /** One attempt of a drain may linger and send for `drainMaxMs`; beyond this margin it is stuck and another takes over. */
 const DRAIN_MARGIN_MS = 120_000;

@@ -1,6 +1,6 @@
 import type { DrainOutcome } from '../../src/domain/drain';
 import { drainEnded, drainStarted } from '../../src/domain/publisher-outcome';
-import { advance, decide } from '../../src/domain/publisher-state';
+import { advance, decide } from '../../src/domain/publisher-decision';
 import type { PublisherState } from '../../src/domain/publisher-state';
 
 export const T0 = 1_800_000_000_000;

@@ -179,6 +179,7 @@ describe('observing publishers', () => {
       [tenant],
     );
     expect(purged?.n).toBe('3');
+    expect(await metric('outbox_events_purged_total{status="published"}')).toBe(3);
     const { info, policies } = await until(
       () => schedule.describe(),
       (one) => one.info.recentActions.length > 0 && one.info.runningActions.length === 0,

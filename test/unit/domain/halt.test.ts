@@ -1,7 +1,8 @@
 import { haltOrderEnded, unhalt } from '../../../src/domain/publisher-halt';
 import type { HaltOrder } from '../../../src/domain/halt';
 import { checkUnhalt, endHalt, restore } from '../../../src/domain/publisher-commands';
-import { decide, defaultConfig, initialState } from '../../../src/domain/publisher-state';
+import { decide } from '../../../src/domain/publisher-decision';
+import { defaultConfig, initialState } from '../../../src/domain/publisher-state';
 import type { PublisherState } from '../../../src/domain/publisher-state';
 
 const REF = { tenant: 'acme', destination: 'kafka', shard: 0 };

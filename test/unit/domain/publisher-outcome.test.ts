@@ -1,6 +1,7 @@
 import { configure, pause } from '../../../src/domain/publisher-commands';
 import { drainEnded, drainStarted } from '../../../src/domain/publisher-outcome';
-import { decide, defaultConfig, initialState } from '../../../src/domain/publisher-state';
+import { decide } from '../../../src/domain/publisher-decision';
+import { defaultConfig, initialState } from '../../../src/domain/publisher-state';
 import { MAX, T0, failed, outcome, turn, turns } from '../../support/publisher-turns';
 
 const REF = { tenant: 'acme', destination: 'kafka', shard: 0 };

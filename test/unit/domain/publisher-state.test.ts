@@ -11,7 +11,8 @@ import {
   withDefaults,
 } from '../../../src/domain/publisher-commands';
 import { drainEnded, drainStarted } from '../../../src/domain/publisher-outcome';
-import { advance, decide, defaultConfig, initialState, mergeConfig } from '../../../src/domain/publisher-state';
+import { advance, decide } from '../../../src/domain/publisher-decision';
+import { defaultConfig, initialState, mergeConfig } from '../../../src/domain/publisher-state';
 import { ledgerGroup, publisherId } from '../../../src/domain/publisher';
 import { MAX, T0, failed, outcome, turn, turns } from '../../support/publisher-turns';
 

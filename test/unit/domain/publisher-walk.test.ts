@@ -3,8 +3,10 @@ import type { DrainOutcome } from '../../../src/domain/drain';
 import { configure, openBreaker, pause, resetBreaker, restore, resume } from '../../../src/domain/publisher-commands';
 import { openBreakerOf } from '../../../src/domain/breaker';
 import { drainEnded, drainStarted, waitStarted } from '../../../src/domain/publisher-outcome';
-import { advance, decide, defaultConfig, initialState, upgraded } from '../../../src/domain/publisher-state';
-import type { Decision, PublisherState } from '../../../src/domain/publisher-state';
+import { advance, decide } from '../../../src/domain/publisher-decision';
+import { defaultConfig, initialState, upgraded } from '../../../src/domain/publisher-state';
+import type { Decision } from '../../../src/domain/publisher-decision';
+import type { PublisherState } from '../../../src/domain/publisher-state';
 import { T0, outcome } from '../../support/publisher-turns';
 
 /** Random walks of a publisher: events come, drains end in every way, operators interfere, clocks jump, workflows are lost. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { defaultConfig, initialState } from '../../../src/domain/publisher-state';
-import type { Decision } from '../../../src/domain/publisher-state';
+import type { Decision } from '../../../src/domain/publisher-decision';
 import { SEARCH_ATTRIBUTE_NAMES, changedAttributes, searchAttributesOf } from '../../../src/domain/search-attributes';
 import type { SearchAttributeName, SearchAttributeValues } from '../../../src/domain/search-attributes';
 
