@@ -108,7 +108,7 @@ export const serviceVariables = {
   OUTBOX_REST_MAX: withDefault(duration(0, 10_000), '200ms', {
     section: 'Publishing',
     about:
-      "While looks for events of quiet publishers are slow, a sign of too few cores, a backlog's drain does one step at a time and rests after a large transaction, for as long as it took and so long at most. 0s = never.",
+      "While looks for events of quiet publishers are slow, a sign of too few cores, a backlog's drain does one step at a time, in small transactions, and rests after each for as long as it took and so long at most. 0s = never.",
   }),
   OUTBOX_BREAKER_THRESHOLD: withDefault(integer(1, 1_000), '3', {
     section: 'Publishing',
