@@ -34,7 +34,10 @@ export async function measureQuiet(
   log: (line: string) => void,
 ): Promise<
   Readonly<
-    Record<'alone' | 'besideDeadTopic' | 'besideOwnTopic' | 'besideSharedTopic', Quiet & { drainSeconds?: number }>
+    Record<
+      'alone' | 'besideDeadTopic' | 'besideOwnTopic' | 'besideSharedTopic',
+      Quiet & { drainSeconds?: number | null }
+    >
   >
 > {
   const quiet = tenantNames(rig.servers, 'quiet', options.tenants);
@@ -75,13 +78,14 @@ export async function measureQuiet(
       return posting.run(label, async (elapsed) => elapsed < options.seconds);
     };
     const besideDeadTopic = await besideDead('beside a backlog to a missing topic', `${rig.topics.unread}-missing`);
-    const beside = async (label: string, topic: string): Promise<Quiet & { drainSeconds: number }> => {
+    const beside = async (label: string, topic: string): Promise<Quiet & { drainSeconds: number | null }> => {
       await stored(busy, topic, options.bulk, label);
       const started = now();
       await rig.wake([busy], topic);
       const figures = await posting.run(label, async (elapsed) => elapsed < LONGEST_S && rig.pending(busy));
-      const drainSeconds = rounded((now() - started) / 1_000, 1);
-      log(`drained ${options.bulk} in ${drainSeconds} s`);
+      const seconds = rounded((now() - started) / 1_000, 1);
+      const drainSeconds = (await rig.pending(busy)) ? null : seconds;
+      log(drainSeconds === null ? `not drained in ${seconds} s` : `drained ${options.bulk} in ${seconds} s`);
       return { ...figures, drainSeconds };
     };
     const figures = {

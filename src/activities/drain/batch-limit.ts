@@ -12,7 +12,7 @@ const SHARED_TRANSACTION_MS = 50;
 /**
  * And to this while looks for their events are slow. Each step of a large transaction holds up the others' steps at the worker, Postgres
  * and the broker: beside a backlog with transactions of 50 ms p99 of 50 quiet publishers on two cores was 153 to 163 ms, with 25 ms 155 to
- * 197, with 15 ms 85 to 112, with 8 ms 85, and the backlog took 26 to 31, 36 to 50, 36 to 58, and 91 s.
+ * 197, 15 ms 85 to 112, 12 ms 78 and 81, 8 ms 85, and the backlog took 26 to 31, 36 to 50, 36 to 58, 43 and 46, and 91 s.
  */
 const GENTLE = { transactionMs: 12, leastEvents: 120 };
 
