@@ -10,7 +10,8 @@ export function everythingActivities(pool: Pool): EverythingActivities {
     lookAtEverything: () => readEverything(pool),
     async changeEverything(command, commandId) {
       try {
-        const now = await orderEverything(pool, command, { actor: commandActor(command.by), commandId });
+        const by = commandActor(command.by);
+        const now = await orderEverything(pool, { ...command, by }, { actor: by, commandId });
         return { kind: 'done', now };
       } catch (error) {
         return { kind: 'refused', why: refusedForGood(error) };

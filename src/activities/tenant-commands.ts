@@ -46,8 +46,9 @@ async function carryOut(
   commandId: string,
 ): Promise<TenantCommandOutcome> {
   const { pool } = deps;
-  const { by, why } = command;
-  const order = { tenant, actor: commandActor(by), by, why, commandId };
+  const { why } = command;
+  const by = commandActor(command.by);
+  const order = { tenant, actor: by, by, why, commandId };
   switch (command.name) {
     case 'suspendTenant':
     case 'reactivateTenant': {

@@ -54,7 +54,8 @@ function noted(order: EventOrder, action: string, subject: string | null): Along
       };
     },
     async after(db, { changed, before, refused }) {
-      if (changed.length === 0) return;
+      // A command that changed nothing is noted too: given again, it is not to change what has come about since.
+      if (changed.length === 0 && commandId === undefined) return;
       const events = before.map((one) => ({ event_id: one.eventId, status: one.status, error_code: one.errorCode }));
       const left = refused.map((one) => ({ event_id: one.eventId, code: one.code }));
       const after = { event_ids: changed, ...(commandId !== undefined && { refused: left }) };

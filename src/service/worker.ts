@@ -5,6 +5,7 @@ import { Worker } from '@temporalio/worker';
 import { drainActivity } from '../activities/drain/activity';
 import { resolveHaltActivity } from '../activities/halt/activity';
 import { everythingActivities } from '../activities/everything';
+import { FreezeWatch } from '../activities/drain/freeze-watch';
 import { LingerHub } from '../activities/drain/linger';
 import { SessionCache } from '../activities/drain/session-cache';
 import { publisherRecordActivities } from '../activities/publisher-record';
@@ -67,6 +68,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
   setMaxListeners(0, stopping.signal);
   const identity = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
   const sessions = new SessionCache(sink, config.drain.maxProducers, (sessions) => metrics.producers.set(sessions));
+  const freezes = new FreezeWatch(HEARTBEAT_TIMEOUT_MS);
   const drainDeps = {
     pool,
     sink,
@@ -82,6 +84,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     // A margin below the transaction time-out, so that we know of the doubt before the coordinator aborts.
     publishDeadlineMs: Math.round(config.kafka.transactionTimeoutMs * 0.8),
     stopping: stopping.signal,
+    settled: (stop: AbortSignal) => freezes.settled(stop),
   };
   const attributes = new KnownSearchAttributes(
     (register) => (register ? registerSearchAttributes(target) : findSearchAttributes(target)),

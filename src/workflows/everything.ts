@@ -29,8 +29,8 @@ const TRIES = { initialInterval: '200ms', maximumInterval: '10s' } as const;
 const { lookAtEverything } = proxyLocalActivities<EverythingActivities>({ startToCloseTimeout: '40s', retry: TRIES });
 /** Given up after a time, so that it cannot keep the run from ever continuing as new. */
 const { changeEverything } = proxyLocalActivities<EverythingActivities>({
-  startToCloseTimeout: '40s',
-  scheduleToCloseTimeout: '10m',
+  startToCloseTimeout: '15s',
+  scheduleToCloseTimeout: '30s',
   retry: TRIES,
 });
 
@@ -42,7 +42,7 @@ interface Box {
 
 /**
  * Pauses and resumes all tenants by plain commands, and shows whether they are paused. It owns nothing: a row in Postgres decides, so it
- * may be terminated, reset or lost, and everything stays as it is. The leader of the sweep starts it, and wakes it when the row changes.
+ * may be terminated or lost, and everything stays as it is; a reset carries out again the signals that it re-applies. The leader of the sweep starts it, and wakes it when the row changes.
  */
 export async function everything(input: EverythingInput = {}): Promise<void> {
   const view = input.view ?? { paused: null, running: 0, at: null, refusedCommands: 0 };
@@ -50,7 +50,6 @@ export async function everything(input: EverythingInput = {}): Promise<void> {
   registerHandlers(box);
   for (let idle = 0; ;) {
     if (mustContinue(input)) {
-      await condition(allHandlersFinished);
       await continueAsNew<typeof everything>({ ...input, view: box.view });
     }
     if (box.changed) {
@@ -63,8 +62,13 @@ export async function everything(input: EverythingInput = {}): Promise<void> {
     const due = (): boolean => box.changed || mustContinue(input);
     const ms = nextLookMs(box.view, idle, Date.now());
     if (ms === null) await condition(due);
-    else if (!(await condition(due, ms, { summary: 'until the next look' }))) box.changed = true;
-    idle = box.view.running === 0 ? 0 : idle + 1;
+    else if (!(await condition(due, ms, { summary: 'until the next look' }))) {
+      box.changed = true;
+      idle += 1;
+      continue;
+    }
+    // Somebody changed something: a pause that begins is looked at often.
+    idle = 0;
   }
 }
 
@@ -74,7 +78,7 @@ function show(box: Box, now: EverythingNow): void {
 
 function mustContinue({ maxHistoryEvents = Infinity }: EverythingInput): boolean {
   const info = workflowInfo();
-  return info.continueAsNewSuggested || info.historyLength >= maxHistoryEvents;
+  return (info.continueAsNewSuggested || info.historyLength >= maxHistoryEvents) && allHandlersFinished();
 }
 
 function registerHandlers(box: Box): void {

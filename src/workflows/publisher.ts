@@ -66,7 +66,6 @@ export async function publisher(input: PublisherInput): Promise<void> {
   let outlasted = false;
   for (;;) {
     if (mustContinue(settings)) {
-      await condition(allHandlersFinished);
       await continueAsNew<typeof publisher>({ publisher: ref, state: box.state });
     }
     box.changed = false;
@@ -93,9 +92,10 @@ function shown(state: PublisherState, decision: Decision): PublisherState {
   return { ...state, breaker: breakerProbing(state.breaker, Date.now()) };
 }
 
+/** Not while a command is being carried out: it goes on publishing meanwhile, where waiting for the command would stop it. */
 function mustContinue(settings: PublisherSettings): boolean {
   const info = workflowInfo();
-  return info.continueAsNewSuggested || info.historyLength >= settings.maxHistoryEvents;
+  return (info.continueAsNewSuggested || info.historyLength >= settings.maxHistoryEvents) && allHandlersFinished();
 }
 
 /** Reading topics may take long, so only the heartbeat and this limit end an attempt. */

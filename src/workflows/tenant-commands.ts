@@ -1,4 +1,4 @@
-import { defineSignal, defineUpdate, proxyLocalActivities, setHandler } from '@temporalio/workflow';
+import { defineSignal, defineUpdate, patched, proxyLocalActivities, setHandler } from '@temporalio/workflow';
 import type { PublisherActivities } from '../domain/publisher-settings';
 import type { PublisherState } from '../domain/publisher-state';
 import { checkEvents, checkRelease, checkStatus, describeAnswer, eventIdsOf } from '../domain/tenant-commands';
@@ -15,10 +15,13 @@ import type {
 import { InTurn, commandIdOf } from './in-turn';
 import { badCommand, notAnswered, validator } from './refusals';
 
-/** Given up after a time, so that no command that Postgres cannot carry out keeps the run from ever continuing as new. */
+/**
+ * Given up soon: while a local activity runs, the publisher's other steps wait for seconds each. Local nevertheless, for another one would
+ * queue behind the drains of a crowded worker.
+ */
 const local = proxyLocalActivities<PublisherActivities>({
-  startToCloseTimeout: '40s',
-  scheduleToCloseTimeout: '10m',
+  startToCloseTimeout: '15s',
+  scheduleToCloseTimeout: '30s',
   retry: { initialInterval: '200ms', maximumInterval: '10s' },
 });
 
@@ -52,7 +55,8 @@ export function registerTenantCommands({ box, change, refuse }: Handlers): void 
   ): void => {
     const checked = (command: unknown): string | null => check(command) ?? turns.full;
     setHandler(defineSignal<[C]>(name), async (command) => {
-      if (checked(command) !== null) return refuse();
+      // An older version counted it as refused: a run that it left is not to carry it out when it is replayed.
+      if (checked(command) !== null || !patched('tenant-commands')) return refuse();
       const outcome = await carryOut(commandOf(command), commandIdOf(name));
       if (outcome.kind === 'refused') refuse();
     });

@@ -33,12 +33,12 @@ export interface DrainDeps {
   readonly publishDeadlineMs: number;
   /** Aborted when the worker shuts down: drains end after the batch in flight. */
   readonly stopping: AbortSignal;
+  /** Resolves when attempts that were given up while this process stood still have heard of it, see `FreezeWatch`. */
+  readonly settled: (stop: AbortSignal) => Promise<void>;
 }
 
 /** Set by the activity's cancellation (time-out, terminated workflow) or the worker's shutdown. */
 export interface DrainCall {
   readonly request: DrainRequest;
   readonly cancelled: AbortSignal;
-  /** True when this attempt may have been given up, and hears of it later; absent = never. */
-  readonly givenUp?: () => boolean;
 }

@@ -15,7 +15,7 @@ export class GrantAccount {
   /** The part of it that other grants had recorded. */
   private refundedOfOthers = NOTHING;
   /** Recorded under this grant by earlier attempts, whose results were lost. */
-  private before = NOTHING;
+  private before: Recorded | null = null;
 
   constructor(private readonly granted: Pick<DrainRequest, 'grantId' | 'events' | 'bytes'>) {}
 
@@ -52,18 +52,28 @@ export class GrantAccount {
 
   /** Events that the grant still allows. */
   get remaining(): number {
-    return Math.max(0, this.granted.events - this.before.events - this.recorded.events);
+    return Math.max(0, this.granted.events - (this.before?.events ?? 0) - this.recorded.events);
   }
 
   /** Bytes that the grant still allows; a first event may exceed them, as a full bucket must move it. */
   get remainingBytes(): number {
     const { bytes } = this.granted;
-    return bytes == null ? Infinity : Math.max(0, bytes - this.before.bytes - this.recorded.bytes);
+    return bytes == null ? Infinity : Math.max(0, bytes - (this.before?.bytes ?? 0) - this.recorded.bytes);
   }
 
   /** What this grant recorded in all, without what was cut off again. */
   get total(): Recorded {
-    return sum(sum(this.before, this.recorded), this.refunded, -1);
+    return sum(sum(this.before ?? NOTHING, this.recorded), this.refunded, -1);
+  }
+
+  /**
+   * For an attempt after the first that could never ask what those before it recorded: all that the grant allows, which is too much at
+   * worst. Nothing would leave it to nobody to pay.
+   */
+  get mostTotal(): Recorded {
+    const { events, bytes } = this.total;
+    if (this.before !== null) return { events, bytes };
+    return { events: Math.max(events, this.granted.events), bytes: Math.max(bytes, this.granted.bytes ?? 0) };
   }
 
   /** The same by what Postgres has under this grant, for a drain that cannot know what became of its writes. */

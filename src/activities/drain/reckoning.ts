@@ -10,11 +10,11 @@ import type { DrainProgress } from './progress';
  */
 export async function reckoned(
   pool: Pool,
-  { publisher, grantId }: DrainRequest,
+  { publisher, grantId, limited }: DrainRequest,
   { account, published, unsure }: Pick<DrainProgress, 'account' | 'published' | 'unsure'>,
   { firstAttempt, end }: { readonly firstAttempt: boolean; readonly end: DrainEnd },
 ): Promise<Pick<DrainOutcome, 'recorded' | 'recordedBytes' | 'published'>> {
-  const { events, bytes } = account.total;
+  const { events, bytes } = firstAttempt || limited !== true ? account.total : account.mostTotal;
   const counted = { recorded: events, recordedBytes: bytes, published };
   const asks = unsure && end !== 'fenced';
   if (firstAttempt && !asks) return counted;
@@ -24,7 +24,7 @@ export async function reckoned(
     const settled = firstAttempt ? published : Math.max(stored.settled, published);
     return { recorded: total.events, recordedBytes: total.bytes, published: settled };
   } catch {
-    // Whatever Postgres has will be reported by the next drain. A batch whose record has no answer counts as recorded.
+    // A batch whose record has no answer counts as recorded, and so does a limited grant of which nobody could ask.
     return counted;
   }
 }

@@ -73,11 +73,15 @@ async function settleAndPublish(
 ): Promise<{ end: DrainEnd; failure: DrainFailure | null }> {
   const loop = new PublishLoop(deps, hold, progress);
   const clean = await stillClean(deps, hold);
-  // Frozen before it began, and thawed after its successor ended: taking over now, it would use a grant a second time, or send while the breaker is open.
-  if (call.givenUp?.() === true) return { end: 'stopping', failure: null };
+  // Given up during a freeze, and thawed after its successor ended: taking over now, it would use a grant a second time, or send
+  // while the breaker is open.
+  if (clean === null) await deps.settled(progress.stop);
+  if (progress.stop.aborted) return { end: 'stopping', failure: null };
   let state: TakeOver = clean ?? (await takeOverPublisher(deps, hold, null));
-  // What a live zombie of an earlier attempt recorded until it was fenced is paid by this grant, too.
-  if (!firstAttempt) progress.account.recordedBefore(await grantTotals(deps.pool, hold.ref, call.request.grantId));
+  // What a live zombie of an earlier attempt recorded until it was fenced is paid by this grant, too. A first attempt that an open poll
+  // of a frozen worker had taken may come after the second.
+  if (!firstAttempt || clean === null)
+    progress.account.recordedBefore(await grantTotals(deps.pool, hold.ref, call.request.grantId));
   // Only now: a slow take-over in a crowded worker must not use up the time in which to publish.
   progress.begin();
   let refusal: Refusal | null = null;
@@ -92,6 +96,7 @@ async function settleAndPublish(
         const allPaused = !looksOnly && (await readGlobalPause(deps.pool)) !== null;
         if (looksOnly || allPaused) {
           // Also while only tokens are missing: left as it is, a pause that comes before them would find it recorded and never be complete.
+          // With a quota slower than the back-off, a batch that failed is thereby claimed as large as before, in place of halved.
           await withdrawBatch(deps, hold, progress, state.batch);
           return { end: allPaused ? await loop.sleepPaused() : 'granted', failure: null };
         }

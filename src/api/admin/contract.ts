@@ -78,8 +78,13 @@ export const count = z.strictObject({ count: z.number(), exact: z.boolean() });
 
 export const createTenantContract = z.strictObject({ name: tenantName, why: why.optional() });
 
+/** The audit names commands to workflows by `temporal:` and who they say sent them. */
+const keyLabel = line(100).refine((label) => !label.startsWith('temporal:'), {
+  message: 'must not begin with "temporal:", which the audit says of commands to workflows',
+});
+
 export const createKeyContract = z.strictObject({
-  label: line(100).optional(),
+  label: keyLabel.optional(),
   scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length).optional(),
   why: why.optional(),
 });

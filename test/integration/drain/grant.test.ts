@@ -12,7 +12,7 @@ import { kafkaOf } from '../../support/events';
 
 let rig: DrainRig;
 beforeAll(async () => {
-  rig = await createDrainRig('acme', 'frozen');
+  rig = await createDrainRig('acme', 'frozen', 'late');
 });
 afterAll(() => rig.close());
 
@@ -43,12 +43,23 @@ it('a batch whose record was not answered is paid by its grant, once', async () 
   expect(await readTopic(rig.topic, 10)).toHaveLength(10);
 });
 
-it('an attempt that was frozen before it began touches nothing', async () => {
+it('an attempt that hears after a freeze that it was given up touches nothing', async () => {
   await rig.store('frozen', 3);
   const publisher = kafkaOf('frozen');
   const request = { publisher, grantId: 'g', events: 10, maxMs: 5_000, lingerMs: 0, lastWorker: null, cautious: false };
-  const call = { request, cancelled: new AbortController().signal, givenUp: () => true };
-  expect(await runDrain(rig.worker('frozen'), call, true)).toMatchObject({ end: 'stopping', recorded: 0, batches: 0 });
+  const cancelled = new AbortController();
+  const thawed = rig.worker('thawed', { settled: () => Promise.resolve(cancelled.abort()) });
+  const outcome = await runDrain(thawed, { request, cancelled: cancelled.signal }, true);
+  expect(outcome).toMatchObject({ end: 'stopping', recorded: 0, batches: 0 });
   expect(await readPublisher(rig.db.pool, publisher)).toMatchObject({ drainedBy: null, recorded: 0 });
   expect(await rig.drain(rig.worker('next'), { publisher })).toMatchObject({ end: 'empty', published: 3 });
+});
+
+it('a first attempt that comes after the second has only what that one left of their grant', async () => {
+  const publisher = kafkaOf('late');
+  await rig.store('late', 12);
+  const grant = { publisher, grantId: 'shared', events: 10 };
+  expect(await rig.drain(rig.worker('second'), grant, false)).toMatchObject({ end: 'granted', recorded: 10 });
+  expect(await rig.drain(rig.worker('first'), grant)).toMatchObject({ end: 'granted', recorded: 10, published: 0 });
+  expect(await rig.drain(rig.worker('next'), { publisher })).toMatchObject({ end: 'empty', published: 2 });
 });

@@ -56,8 +56,8 @@ describe('everything', () => {
     await enqueue();
     await until('it publishes', async () => (await published()) === 1);
     const paused = await update('pause', { by: 'ops', why: 'broker upgrade' });
-    expect(paused.paused).toMatchObject({ by: 'ops', why: 'broker upgrade', until: null });
-    expect(await stateOf()).toMatchObject({ paused: { by: 'ops' } });
+    expect(paused.paused).toMatchObject({ by: 'temporal:ops', why: 'broker upgrade', until: null });
+    expect(await stateOf()).toMatchObject({ paused: { by: 'temporal:ops' } });
     await enqueue();
     await becomes('the pause is complete', ({ running, paused: row }) => row !== null && running === 0);
     await new Promise((resolve) => setTimeout(resolve, 2_500));
@@ -66,7 +66,13 @@ describe('everything', () => {
     await until('it publishes again', async () => (await published()) === 2);
     const named = { actor: 'temporal:ops', tenant_id: null };
     expect(await entries()).toMatchObject([
-      { ...named, action: 'all.pause', why: 'broker upgrade', before: null, after: { by: 'ops', until: null } },
+      {
+        ...named,
+        action: 'all.pause',
+        why: 'broker upgrade',
+        before: null,
+        after: { by: 'temporal:ops', until: null },
+      },
       { ...named, action: 'all.resume', why: null, before: { why: 'broker upgrade' }, after: null },
     ]);
   });

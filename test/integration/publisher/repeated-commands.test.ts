@@ -54,10 +54,15 @@ describe('a command that is carried out again', () => {
     expect(first).toMatchObject({ kind: 'done', answer: { changed, refused } });
     expect(await entries()).toMatchObject([{ command_id: id, actor: 'temporal:ops' }]);
     expect([wakes, acted]).toEqual([['acme'], changed.length]);
-    // Another command is another one: nothing is left to do for it, and nothing is noted.
+    // Another command is another one: nothing is left to do for it, which is noted, for it must not find more to do when it is repeated.
     const again = await carryOut(command, `run/${command.name}/2`);
     expect(again).toMatchObject('eventIds' in asked ? { answer: { changed: [] } } : { kind: 'refused' });
-    expect(await entries()).toHaveLength(1);
+    expect(await entries()).toHaveLength(2);
+    await database.pool.query(
+      `update outbox.events set status = 'failed', error_code = 'X', error_reason = 'x', failed_at = now()`,
+    );
+    expect(await carryOut(command, `run/${command.name}/2`)).toEqual(again);
+    expect(acted).toBe(changed.length);
   });
 
   it('a suspension does not undo what came after it', async () => {
@@ -73,14 +78,15 @@ describe('a command that is carried out again', () => {
   it('a pause of everything neither', async () => {
     const { changeEverything, lookAtEverything } = everythingActivities(database.pool);
     const pause = { name: 'pause', ...said, until: null } as const;
+    const paused = { ...said, by: 'temporal:ops' };
     const resume = { name: 'resume', by: 'ops', why: null } as const;
-    expect(await changeEverything(pause, '1')).toMatchObject({ now: { paused: said } });
+    expect(await changeEverything(pause, '1')).toMatchObject({ now: { paused } });
     await changeEverything(resume, '2');
     expect(await changeEverything(pause, '1')).toMatchObject({ kind: 'done', now: { paused: null } });
     expect(await lookAtEverything()).toMatchObject({ paused: null });
     expect(await entries()).toMatchObject([
-      { action: 'all.pause', tenant_id: null, before: null, after: { ...said, until: null } },
-      { action: 'all.resume', why: null, before: said, after: null },
+      { action: 'all.pause', tenant_id: null, before: null, after: { ...paused, until: null } },
+      { action: 'all.resume', why: null, before: paused, after: null },
     ]);
   });
 

@@ -205,10 +205,12 @@ describe('commands about a tenant', () => {
     expect(await refusal(tenant, 'releaseKey', nothing)).toContain('list its held keys');
     await handleOf(tenant).signal('releaseKey', nothing);
     await until('all are counted', async () => (await stateOf(tenant)).counters.refusedCommands === bad.length + 1);
-    expect(await entries(tenant)).toEqual([]);
+    // Those two are noted as well, for they must not find anything when they are repeated.
+    const noted = { action: 'key.retry', subject: nothing.key, after: { event_ids: [] } };
+    expect(await entries(tenant)).toMatchObject([noted, noted]);
     expect(await statuses(tenant)).toEqual({ [a]: 'failed' });
     expect(await update(tenant, 'skipEvents', { eventIds: [a], ...said })).toMatchObject({ changed: [a] });
-    expect(await entries(tenant)).toHaveLength(1);
+    expect(await entries(tenant)).toHaveLength(3);
   });
 
   it('a tenant that is gone is refused, by a publisher that still runs', async () => {

@@ -20,6 +20,13 @@ describe('what a drain recorded under its grant', () => {
     expect(mine.remaining).toBe(85);
   });
 
+  it('is all that the grant allows where an earlier attempt could never be asked for', () => {
+    const mine = account();
+    expect(mine.mostTotal).toEqual(of(100));
+    mine.recordedBefore(of(3));
+    expect(mine.mostTotal).toEqual(of(3));
+  });
+
   it('is the same by what Postgres has, whatever was recorded, cut off and tried before', () => {
     const step = fc.record({ events: fc.nat(20), cutTo: fc.option(fc.nat(20)), ofOther: fc.boolean() });
     fc.assert(
