@@ -10,16 +10,17 @@ const CAUTIOUS_EVENTS = 500;
 const SHARED_TRANSACTION_MS = 50;
 
 /**
- * And to this while looks for their events are slow. Each step of a large transaction holds up the others' steps at the worker, Postgres
- * and the broker: beside a backlog with transactions of 50 ms p99 of 50 quiet publishers on two cores was 153 to 163 ms, with 25 ms 155 to
- * 197, 15 ms 85 to 112, 12 ms 78 and 81, 8 ms 85, and the backlog took 26 to 31, 36 to 50, 36 to 58, 43 and 46, and 91 s.
+ * And to this while looks for the events of many of them are slow. Each step of a large transaction holds up the others' steps at the
+ * worker, Postgres and the broker: beside a backlog with transactions of 50 ms p99 of 50 quiet publishers on two cores was 153 to 163 ms, with 25 ms 155 to
+ * 197, 15 ms 85 to 112, 12 ms 78 and 81, 8 ms 85, and the backlog took 26 to 31, 36 to 50, 36 to 58, 43 and 46, and 91 s. Not where the
+ * busy are many: the first of twenty that is done would slow down the others.
  */
 const GENTLE = { transactionMs: 12, leastEvents: 120 };
 
 /** Most events and payload bytes of a drain's next batch, by who else uses its worker. */
 export function batchLimit(
   configured: BatchLimit,
-  linger: Pick<LingerHub, 'busy' | 'shared' | 'slowed'>,
+  linger: Pick<LingerHub, 'busy' | 'shared' | 'slowed' | 'outnumbered'>,
   pace: Pace,
   cautious: boolean,
 ): BatchLimit {
@@ -28,7 +29,7 @@ export function batchLimit(
   return { events: most, bytes: share.bytes };
 }
 
-function paced(linger: Pick<LingerHub, 'shared' | 'slowed'>, pace: Pace): number {
-  if (linger.slowed) return pace.eventsWithin(GENTLE.transactionMs, GENTLE.leastEvents);
+function paced(linger: Pick<LingerHub, 'shared' | 'slowed' | 'outnumbered'>, pace: Pace): number {
+  if (linger.slowed && linger.outnumbered) return pace.eventsWithin(GENTLE.transactionMs, GENTLE.leastEvents);
   return linger.shared ? pace.eventsWithin(SHARED_TRANSACTION_MS) : Infinity;
 }

@@ -12,6 +12,8 @@ import { FREE_TURN, Turns } from './turns';
 const LOOK_MS = 5;
 /** A lingering publisher holds an activity slot; above this share of used slots it gives the slot back. */
 const SLOTS_SHARE = 0.8;
+/** So many that linger beside a busy drain are many. */
+const MANY = 4;
 
 /** Bound of a drain's rests, ms, 0 = a backlog never takes others into account, and who counts the rests. */
 export interface Rests {
@@ -94,6 +96,11 @@ export class LingerHub {
     const restMs = Math.min(this.rests.longestMs, ms * this.looks.rest);
     this.rests.rested(restMs);
     await delay(restMs);
+  }
+
+  /** True while many linger beside each drain that is busy: one gives way to many, and not twenty to the first of them that is done. */
+  get outnumbered(): boolean {
+    return this.waiting.size >= MANY * this.busy;
   }
 
   /** True while others linger and their looks take longer than usual: a backlog should be gentle then. */
