@@ -75,10 +75,14 @@ function said(ledger: LedgerRow | null): string {
   return ledger === null ? 'nothing' : `batch ${ledger.seq} (b${ledger.batchId})`;
 }
 
-/** The ledger as it was one batch before, where Postgres still knows that batch. */
-function before(ledger: LedgerRow, world: World): LedgerRow[] {
-  const named = world.pg.batches.find((batch) => batch.seq === ledger.seq - 1);
-  return named === undefined ? [] : [{ ...ledger, seq: named.seq, batchId: named.batchId }];
+/**
+ * The ledger as it was one batch before, where Postgres still knows that batch. After a fail-over it may have another one under that
+ * number, which was never committed: no coordinator has ever loaded that.
+ */
+function before(ledger: LedgerRow, { pg, kafka }: World): LedgerRow[] {
+  const named = pg.batches.find((batch) => batch.seq === ledger.seq - 1);
+  const committed = named?.members.every((id) => kafka.log.some((logged) => logged.id === id));
+  return named === undefined || committed !== true ? [] : [{ ...ledger, seq: named.seq, batchId: named.batchId }];
 }
 
 /** D1 and D2: the product's own decision over what this drain has read. */
