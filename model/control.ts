@@ -5,6 +5,7 @@ import type { Decision } from '../src/domain/publisher-decision';
 import type { PublisherState } from '../src/domain/publisher-state';
 import { CLOSED_BREAKER } from '../src/domain/breaker';
 import { initialUsage } from '../src/domain/quota-usage';
+import type { Asked } from './call';
 import type { Rules } from './rules';
 
 /** What a scope lets operators and limits do; a scope without it has drains that start by themselves. */
@@ -29,14 +30,7 @@ export interface Control {
 }
 
 /** The activity under way. */
-export interface Running {
-  readonly grant: number;
-  readonly events: number;
-  readonly probe: boolean;
-  readonly cautious: boolean;
-  readonly takesBack: boolean;
-  /** False from the second attempt on: what is in the grant already is asked of Postgres. */
-  readonly first: boolean;
+export interface Running extends Asked {
   /** An attempt of it was handed to a worker. */
   readonly handed: boolean;
   /** An order told it to end. */

@@ -59,8 +59,7 @@ function again(
   rules: Rules,
   pg = world.pg,
 ): Partial<World> {
-  const { state } = control;
-  const takesBack = state.paused !== null || state.breaker.manual || rules.looksTakeBack;
+  const takesBack = mayTakeBack(control, rules);
   const rest = { probe, cautious, takesBack, handed: false, ordered: false, again: true };
   if (rules.againGrantsNothing) {
     return { control: { ...control, running: { ...rest, grant, events: 0, first: false } } };
@@ -72,15 +71,19 @@ function again(
   };
 }
 
+/** Whether a grant of nothing, if this is one, takes back what Kafka never got: in the product every one does. */
+function mayTakeBack({ state }: Control, rules: Rules): boolean {
+  return rules.looksTakeBack || state.paused !== null || state.breaker.manual;
+}
+
 function grants(world: World, control: Control, rules: Rules): [string, Partial<World>] | null {
   const decision = decided(control, rules);
   if (decision.kind !== 'drain') return null;
   const { events, probe } = decision;
-  const { breaker, paused } = control.state;
   const grant = control.granted.length + 1;
   const state = bare(drainStarted(control.state, probe, 0));
   const cautious = probe || state.breaker.failures > 0;
-  const takesBack = paused !== null || breaker.manual || (events === 0 && rules.looksTakeBack);
+  const takesBack = mayTakeBack(control, rules);
   const running: Running = {
     grant,
     events,
