@@ -84,7 +84,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     // A margin below the transaction time-out, so that we know of the doubt before the coordinator aborts.
     publishDeadlineMs: Math.round(config.kafka.transactionTimeoutMs * 0.8),
     stopping: stopping.signal,
-    settled: (stop: AbortSignal) => freezes.settled(stop),
+    thawed: (stop: AbortSignal) => freezes.thawed(stop),
   };
   const attributes = new KnownSearchAttributes(
     (register) => (register ? registerSearchAttributes(target) : findSearchAttributes(target)),

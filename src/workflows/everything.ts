@@ -1,5 +1,4 @@
 import {
-  allHandlersFinished,
   condition,
   continueAsNew,
   defineQuery,
@@ -9,7 +8,6 @@ import {
   setCurrentDetails,
   setDefaultSignalHandler,
   setHandler,
-  workflowInfo,
 } from '@temporalio/workflow';
 import { checkPauseAll, checkResumeAll, nextLookMs, pauseAllOf, resumeAllOf } from '../domain/everything';
 import type {
@@ -23,6 +21,7 @@ import type {
 import type { PauseCommand } from '../domain/publisher-commands';
 import { describeEverything } from './everything-details';
 import { InTurn, commandIdOf } from './in-turn';
+import { mustContinue } from './must-continue';
 import { badCommand, notAnswered, validator } from './refusals';
 
 const TRIES = { initialInterval: '200ms', maximumInterval: '10s' } as const;
@@ -74,11 +73,6 @@ export async function everything(input: EverythingInput = {}): Promise<void> {
 
 function show(box: Box, now: EverythingNow): void {
   box.view = { ...box.view, ...now, at: Date.now() };
-}
-
-function mustContinue({ maxHistoryEvents = Infinity }: EverythingInput): boolean {
-  const info = workflowInfo();
-  return (info.continueAsNewSuggested || info.historyLength >= maxHistoryEvents) && allHandlersFinished();
 }
 
 function registerHandlers(box: Box): void {

@@ -1,13 +1,4 @@
-import {
-  allHandlersFinished,
-  condition,
-  continueAsNew,
-  log,
-  patched,
-  proxyActivities,
-  setCurrentDetails,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { condition, continueAsNew, log, patched, proxyActivities, setCurrentDetails } from '@temporalio/workflow';
 import { publisherId } from '../domain/publisher';
 import type { PublisherActivities, PublisherInput, PublisherSettings } from '../domain/publisher-settings';
 import { haltOrderEnded } from '../domain/publisher-halt';
@@ -23,6 +14,7 @@ import { BreakerNotices } from './breaker-notices';
 import { describeState } from './current-details';
 import { drainOnce } from './drain-once';
 import { carryOutEarly, registerHandlers } from './handlers';
+import { mustContinue } from './must-continue';
 import { keptPart, local, remember, rowPart } from './publisher-box';
 import type { Box } from './publisher-box';
 import { ReplayRequests } from './replay-requests';
@@ -90,12 +82,6 @@ export async function publisher(input: PublisherInput): Promise<void> {
 function shown(state: PublisherState, decision: Decision): PublisherState {
   if (decision.kind !== 'drain' || !decision.probe || !patched('probes-are-shown')) return state;
   return { ...state, breaker: breakerProbing(state.breaker, Date.now()) };
-}
-
-/** Not while a command is being carried out: it goes on publishing meanwhile, where waiting for the command would stop it. */
-function mustContinue(settings: PublisherSettings): boolean {
-  const info = workflowInfo();
-  return (info.continueAsNewSuggested || info.historyLength >= settings.maxHistoryEvents) && allHandlersFinished();
 }
 
 /** Reading topics may take long, so only the heartbeat and this limit end an attempt. */

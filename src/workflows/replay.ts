@@ -1,5 +1,4 @@
 import {
-  ApplicationFailure,
   allHandlersFinished,
   condition,
   continueAsNew,
@@ -10,11 +9,12 @@ import {
   setCurrentDetails,
   setDefaultSignalHandler,
   setHandler,
-  workflowInfo,
 } from '@temporalio/workflow';
 import { checkWish, hasEnded, hasMoved, paceMs, wish } from '../domain/replay-workflow';
 import type { ReplayActivities, ReplayInput, ReplayView, ReplayWish } from '../domain/replay-workflow';
 import type { ReplayStatus } from '../domain/replay';
+import { mustContinue } from './must-continue';
+import { validator } from './refusals';
 import { describeReplay } from './replay-details';
 
 interface ByWhy {
@@ -52,11 +52,7 @@ export async function replay(input: ReplayInput): Promise<ReplayStatus | null> {
   };
   registerHandlers(box);
   for (let idle = 0; ;) {
-    const info = workflowInfo();
-    if (info.continueAsNewSuggested || info.historyLength >= (input.maxHistoryEvents ?? Infinity)) {
-      await condition(allHandlersFinished);
-      await continueAsNew<typeof replay>({ ...input, view: box.view });
-    }
+    if (mustContinue(input)) await continueAsNew<typeof replay>({ ...input, view: box.view });
     box.changed = false;
     const { wanted } = box.view;
     if (wanted !== null) {
@@ -103,10 +99,7 @@ function registerHandlers(box: Box): void {
       else refuse();
     });
     setHandler(defineUpdate<ReplayView, [ByWhy]>(name), ({ by, why }) => want({ state, by, why }), {
-      validator: (command: unknown) => {
-        const wrong = checkWish(command);
-        if (wrong !== null) throw ApplicationFailure.nonRetryable(wrong, 'BadCommand');
-      },
+      validator: validator(checkWish),
     });
   }
   setDefaultSignalHandler(() => refuse());

@@ -75,7 +75,7 @@ export async function createDrainRig(...tenants: string[]): Promise<DrainRig> {
         batchBytes: 1_000_000,
         publishDeadlineMs: 8_000,
         stopping: new AbortController().signal,
-        settled: () => Promise.resolve(),
+        thawed: () => Promise.resolve(),
         ...changes,
       };
     },

@@ -34,7 +34,7 @@ export interface DrainDeps {
   /** Aborted when the worker shuts down: drains end after the batch in flight. */
   readonly stopping: AbortSignal;
   /** Resolves when attempts that were given up while this process stood still have heard of it, see `FreezeWatch`. */
-  readonly settled: (stop: AbortSignal) => Promise<void>;
+  readonly thawed: (stop: AbortSignal) => Promise<void>;
 }
 
 /** Set by the activity's cancellation (time-out, terminated workflow) or the worker's shutdown. */

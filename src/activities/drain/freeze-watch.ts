@@ -27,7 +27,7 @@ export class FreezeWatch {
   }
 
   /** Resolves when whoever was given up during a freeze has heard of it, which nearly always is at once; or when `stop` aborts. */
-  async settled(stop: AbortSignal): Promise<void> {
+  async thawed(stop: AbortSignal): Promise<void> {
     for (;;) {
       this.look();
       const ms = this.thawedAt + this.verdictMs - performance.now();

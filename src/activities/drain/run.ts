@@ -75,7 +75,7 @@ async function settleAndPublish(
   const clean = await stillClean(deps, hold);
   // Given up during a freeze, and thawed after its successor ended: taking over now, it would use a grant a second time, or send
   // while the breaker is open.
-  if (clean === null) await deps.settled(progress.stop);
+  if (clean === null) await deps.thawed(progress.stop);
   if (progress.stop.aborted) return { end: 'stopping', failure: null };
   let state: TakeOver = clean ?? (await takeOverPublisher(deps, hold, null));
   // What a live zombie of an earlier attempt recorded until it was fenced is paid by this grant, too. A first attempt that an open poll

@@ -48,7 +48,7 @@ it('an attempt that hears after a freeze that it was given up touches nothing', 
   const publisher = kafkaOf('frozen');
   const request = { publisher, grantId: 'g', events: 10, maxMs: 5_000, lingerMs: 0, lastWorker: null, cautious: false };
   const cancelled = new AbortController();
-  const thawed = rig.worker('thawed', { settled: () => Promise.resolve(cancelled.abort()) });
+  const thawed = rig.worker('thawed', { thawed: () => Promise.resolve(cancelled.abort()) });
   const outcome = await runDrain(thawed, { request, cancelled: cancelled.signal }, true);
   expect(outcome).toMatchObject({ end: 'stopping', recorded: 0, batches: 0 });
   expect(await readPublisher(rig.db.pool, publisher)).toMatchObject({ drainedBy: null, recorded: 0 });

@@ -16,22 +16,22 @@ describe('what a worker does after it stood still', () => {
     freeze(600);
     const thawed = performance.now();
     await delay(2 * EVERY_MS);
-    await watch.settled(never);
+    await watch.thawed(never);
     expect(performance.now() - thawed).toBeGreaterThanOrEqual(299);
     freeze(600);
     const again = performance.now();
-    await watch.settled(never);
+    await watch.thawed(never);
     expect(performance.now() - again).toBeGreaterThanOrEqual(299);
     watch.stop();
   });
 
   it('ends the wait when told to stop, and waits for nothing without a freeze', async () => {
     const watch = new FreezeWatch(1_000, EVERY_MS, 3_600_000);
-    await watch.settled(never);
+    await watch.thawed(never);
     freeze(600);
     const stop = new AbortController();
     setTimeout(() => stop.abort(), 20);
-    await watch.settled(stop.signal);
+    await watch.thawed(stop.signal);
     expect(stop.signal.aborted).toBe(true);
     watch.stop();
   });
