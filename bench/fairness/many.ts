@@ -1,13 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
 import { Pool } from 'pg';
 import type { Service } from '../../faults/harness/service-process';
 import { sweep } from '../../src/postgres/sweep';
-import { publisherCommands } from '../../src/temporal/publisher-commands';
 import { now, poll } from '../harness/clock';
 import { ResidentMemory } from '../harness/resident';
 import { median, rounded } from '../harness/statistics';
 import { tenantNames, untilAsleep } from '../harness/tenants';
+import { giveOrders } from './orders';
 import type { FairnessRig } from './rig';
 import { Scraped } from './scraped';
 
@@ -34,7 +33,6 @@ interface Waiting {
 /** The product's defaults, OUTBOX_MAX_PRODUCERS and both kinds of slots for OUTBOX_MAX_DRAINS. */
 const PRODUCERS_CAP = 64 + 2 * 50;
 const CONNECTIONS = 8;
-const ORDERS_AT_A_TIME = 24;
 const PUBLISHED_WITHIN_MS = 15 * 60_000;
 const ROWS_WITHIN_MS = 5 * 60_000;
 
@@ -96,7 +94,8 @@ async function measureWaiting(
 ): Promise<Waiting> {
   const { pool, tenants, worker, log, seconds } = bench;
   const began = now();
-  await giveOrders(rig, tenants);
+  // One half each, by the same updates as the admin API's.
+  await giveOrders(rig, tenants, (index) => (index % 2 === 0 ? 'pause' : 'openBreaker'));
   const pausedAndOpenedSeconds = rounded((now() - began) / 1_000, 1);
   log(`paused or opened after ${pausedAndOpenedSeconds} s`);
   await enqueueOneEach(rig, pool, tenants);
@@ -130,25 +129,6 @@ async function measureWaiting(
     sweepWakes: wakes(after) - wakes(before),
     sweepMs: rounded(median(looks), 1),
   };
-}
-
-/** Pauses one half and opens the breakers of the other, by the same updates as the admin API's. */
-async function giveOrders(rig: FairnessRig, tenants: readonly string[]): Promise<void> {
-  const connection = await Connection.connect({ address: rig.servers.temporalAddress });
-  try {
-    const commands = publisherCommands(new Client({ connection }), rig.servers.prefix);
-    const orders = tenants.map((tenant, index) => ({ tenant, name: index % 2 === 0 ? 'pause' : 'openBreaker' }));
-    const giveNext = async (): Promise<void> => {
-      for (let order = orders.pop(); order !== undefined; order = orders.pop()) {
-        const ref = { tenant: order.tenant, destination: 'kafka', shard: 0 };
-        const done = await commands.update(ref, order.name, { by: 'bench', why: 'bench' });
-        if (!done.ok) throw new Error(`${order.name} of ${order.tenant} was refused: ${done.refused}`);
-      }
-    };
-    await Promise.all(Array.from({ length: ORDERS_AT_A_TIME }, giveNext));
-  } finally {
-    await connection.close();
-  }
 }
 
 async function enqueueOneEach(rig: FairnessRig, pool: Pool, tenants: readonly string[]): Promise<void> {

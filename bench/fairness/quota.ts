@@ -13,9 +13,9 @@ export interface QuotaFigure {
 }
 
 const QUOTA = { ratePerSecond: 100, burst: 1_500 };
-/** The tenant runs at its rate when it is at most so many events behind what its bucket has allowed since it was woken. */
-const BEHIND = QUOTA.ratePerSecond;
-const CAUGHT_UP_MS = 30_000;
+/** The tenant runs at its rate when so long as this it did within a tenth of it, s. */
+const STEADY_S = 3;
+const STEADY_WITHIN_MS = 30_000;
 /** Part of the window, without a kill: what the bucket gathered while the last worker was dead belongs to it. */
 const CATCH_UP_MS = 20_000;
 
@@ -35,13 +35,15 @@ export async function measureQuota(
   const without = await arrived();
   let worker = await rig.worker();
   await rig.wake([tenant], rig.topics.counted);
-  // Waited for and not timed: beside what a part before has left a burst took long, tokens came in meanwhile, and went in the window:
-  // 105.6 events/s were measured as its rate.
-  const woken = now();
-  const allowed = (): number => QUOTA.burst + ((now() - woken) / 1_000) * QUOTA.ratePerSecond;
-  while ((await arrived()) - without < allowed() - BEHIND) {
-    if (now() > woken + CAUGHT_UP_MS) throw new Error('the tenant did not come to run at its rate within half a minute');
-    await delay(100);
+  // Waited for and not timed: while a burst goes slowly tokens come in, and would go in the window and be measured as rate.
+  while ((await arrived()) - without < QUOTA.burst) await delay(200);
+  const deadline = now() + STEADY_WITHIN_MS;
+  for (let steady = false; !steady;) {
+    if (now() > deadline) throw new Error('the tenant did not come to run at its rate within half a minute');
+    const seen = await arrived();
+    await delay(STEADY_S * 1_000);
+    const rate = ((await arrived()) - seen) / STEADY_S;
+    steady = Math.abs(rate / QUOTA.ratePerSecond - 1) <= 0.1;
   }
   log(`quota${options.killEveryS === null ? '' : `, worker killed every ${options.killEveryS} s`}`);
   const started = now();
