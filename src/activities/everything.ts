@@ -11,7 +11,7 @@ export function everythingActivities(pool: Pool): EverythingActivities {
     async changeEverything(command, commandId) {
       try {
         const by = commandActor(command.by);
-        const now = await orderEverything(pool, { ...command, by }, { actor: by, commandId });
+        const now = await orderEverything(pool, { ...command, by }, commandId);
         return { kind: 'done', now };
       } catch (error) {
         return { kind: 'refused', why: refusedForGood(error) };

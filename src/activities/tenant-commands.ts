@@ -48,7 +48,7 @@ async function carryOut(
   const { pool } = deps;
   const { why } = command;
   const by = commandActor(command.by);
-  const order = { tenant, actor: by, by, why, commandId };
+  const order = { tenant, by, why, commandId };
   switch (command.name) {
     case 'suspendTenant':
     case 'reactivateTenant': {

@@ -9,7 +9,7 @@ import type { Alongside, OperatorResult } from './operator-actions';
 export interface EventOrder {
   readonly tenant: string;
   /** As the audit names them. */
-  readonly actor: string;
+  readonly by: string;
   readonly why: string;
   /** Of a command to a workflow: the same id again changes nothing, and answers what it changed the first time. */
   readonly commandId?: string;
@@ -40,7 +40,7 @@ export async function orderRelease(
 }
 
 function noted(order: EventOrder, action: string, subject: string | null): Alongside {
-  const { tenant, actor, why, commandId } = order;
+  const { tenant, by, why, commandId } = order;
   return {
     async before(db) {
       const entry = commandId === undefined ? null : await entryOfCommand(db, commandId);
@@ -59,7 +59,7 @@ function noted(order: EventOrder, action: string, subject: string | null): Along
       const events = before.map((one) => ({ event_id: one.eventId, status: one.status, error_code: one.errorCode }));
       const left = refused.map((one) => ({ event_id: one.eventId, code: one.code }));
       const after = { event_ids: changed, ...(commandId !== undefined && { refused: left }) };
-      await writeAudit(db, { actor, action, tenant, subject, why, before: { events }, after, commandId });
+      await writeAudit(db, { actor: by, action, tenant, subject, why, before: { events }, after, commandId });
     },
   };
 }

@@ -12,16 +12,15 @@ import type { Db } from './query';
 export async function orderEverything(
   pool: Pool,
   command: EverythingCommand,
-  order: { readonly actor: string; readonly commandId?: string },
+  commandId?: string,
 ): Promise<EverythingNow> {
-  const { actor, commandId } = order;
   await audited(pool, async (client) => {
     if (commandId !== undefined && (await entryOfCommand(client, commandId)) !== null)
       return { result: null, entry: null };
     const before = entryOf(await readGlobalPause(client));
     await (command.name === 'pause' ? pauseAll(client, command) : resumeAll(client));
     const after = entryOf(await readGlobalPause(client));
-    const named = { actor, action: `all.${command.name}`, tenant: null, why: command.why, commandId };
+    const named = { actor: command.by, action: `all.${command.name}`, tenant: null, why: command.why, commandId };
     return { result: null, entry: { ...named, before, after } };
   });
   return readEverything(pool);

@@ -5,11 +5,9 @@ import { query } from './query';
 import { reactivateTenant, suspendTenant } from './tenants';
 import type { StatusChange } from './tenants';
 
-/** Who ends or allows a tenant's intake. */
+/** Who ends or allows a tenant's intake; `by` as the audit names them. */
 export interface StatusOrder extends StatusChange {
   readonly tenant: string;
-  /** As the audit names who ordered it. */
-  readonly actor: string;
   /** Of a command to a workflow: the same id again changes nothing, and answers what it changed the first time. */
   readonly commandId?: string;
 }
@@ -20,7 +18,7 @@ export async function orderStatus(
   order: StatusOrder,
   verb: 'suspend' | 'reactivate',
 ): Promise<StatusAnswer | null> {
-  const { tenant, actor, by, why, commandId } = order;
+  const { tenant, by, why, commandId } = order;
   const status = verb === 'suspend' ? 'suspended' : 'active';
   return audited(pool, async (client) => {
     const known = commandId === undefined ? null : await entryOfCommand(client, commandId);
@@ -38,7 +36,7 @@ export async function orderStatus(
     const change = { before: { status: row.status }, after: { status } };
     return {
       result: { before: row.status, status },
-      entry: { actor, action: `tenant.${verb}`, tenant, why, ...change, commandId },
+      entry: { actor: by, action: `tenant.${verb}`, tenant, why, ...change, commandId },
     };
   });
 }

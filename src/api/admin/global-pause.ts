@@ -39,7 +39,7 @@ export function globalPauseRoutes(context: AdminContext): AdminRoute[] {
       answer: pauseBody,
       async handle({ body: { why: reason, until }, caller: { by } }) {
         const end = until === undefined ? null : Date.parse(until);
-        return toBody(await orderEverything(pool, { name: 'pause', by, why: reason, until: end }, { actor: by }));
+        return toBody(await orderEverything(pool, { name: 'pause', by, why: reason, until: end }));
       },
     }),
     route({
@@ -52,7 +52,7 @@ export function globalPauseRoutes(context: AdminContext): AdminRoute[] {
       body: whyBody,
       answer: pauseBody,
       async handle({ body: { why: reason }, caller: { by } }) {
-        return toBody(await orderEverything(pool, { name: 'resume', by, why: reason }, { actor: by }));
+        return toBody(await orderEverything(pool, { name: 'resume', by, why: reason }));
       },
     }),
   ];

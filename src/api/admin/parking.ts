@@ -26,7 +26,7 @@ export function parkingRoutes(context: AdminContext): AdminRoute[] {
       body: someEvents,
       answer: z.strictObject({ retried: z.number(), refused }),
       async handle({ body, caller }) {
-        const order = { tenant: body.tenant_id, actor: caller.by, why: body.why };
+        const order = { tenant: body.tenant_id, by: caller.by, why: body.why };
         await existingTenant(context, order.tenant);
         const result = await orderRetry(context.pool, order, body.event_ids);
         context.wake(result.wake);
@@ -44,7 +44,7 @@ export function parkingRoutes(context: AdminContext): AdminRoute[] {
       body: someEvents,
       answer: z.strictObject({ skipped: z.number(), refused }),
       async handle({ body, caller }) {
-        const order = { tenant: body.tenant_id, actor: caller.by, why: body.why };
+        const order = { tenant: body.tenant_id, by: caller.by, why: body.why };
         await existingTenant(context, order.tenant);
         const result = await orderSkip(context.pool, order, body.event_ids);
         context.wake(result.wake);
@@ -74,7 +74,7 @@ function releaseRoute(context: AdminContext): AdminRoute {
     async handle({ body, caller }) {
       const { tenant_id: tenant, key } = body;
       await existingTenant(context, tenant);
-      const order = { tenant, actor: caller.by, why: body.why };
+      const order = { tenant, by: caller.by, why: body.why };
       const result = await orderRelease(context.pool, order, key, body.action);
       if (result === null) {
         throw new HttpProblem('not_found', `Tenant ${tenant} has no parked event of this key. List its held keys.`);

@@ -92,7 +92,7 @@ function statusRoute(context: AdminContext, verb: 'suspend' | 'reactivate', summ
     answer: statusBody,
     async handle({ params, body, caller }) {
       const { tenant } = params;
-      const order = { tenant, actor: caller.by, by: caller.by, why: body.why };
+      const order = { tenant, by: caller.by, why: body.why };
       const changed = await orderStatus(context.pool, order, verb);
       if (changed === null) throw noTenant(tenant);
       return { tenant_id: tenant, status: changed.status };
