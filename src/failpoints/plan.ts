@@ -22,6 +22,9 @@ export const FAILPOINT_NAMES = [
   'after_park',
   'before_record_anew',
   'after_record_anew',
+  'relay_added',
+  'relay_sent',
+  'relay_committed',
 ] as const;
 
 export type FailpointName = (typeof FAILPOINT_NAMES)[number];

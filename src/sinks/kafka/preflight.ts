@@ -22,6 +22,8 @@ export async function preflightOf(
   settings: KafkaSettings,
   directory: TopicDirectory,
   keyStyle: KafkaSettings['keyStyle'],
+  /** The longest value of x-producer-id that may come. */
+  producer = `${publisher}@${BATCH_ID_PLACEHOLDER}`,
 ): Promise<Preflight> {
   const topics = [...new Set(events.map((event) => event.topic))];
   const allowed = topics.filter((topic) => isAllowed(topic, settings));
@@ -39,7 +41,7 @@ export async function preflightOf(
     }
     const info = known.get(event.topic);
     if (info?.state !== 'healthy' || roughSize(event) <= info.maxBatchBytes) continue;
-    const size = exactSize(event, publisher, keyStyle);
+    const size = exactSize(event, producer, keyStyle);
     if (size <= info.maxBatchBytes) continue;
     unsendable.push({
       eventId: memberId(event),
@@ -82,9 +84,9 @@ function roughSize(event: OutboxEvent): number {
   return FLAT_BYTES + (event.payload?.length ?? 0) + units * BYTES_PER_UNIT;
 }
 
-function exactSize(event: OutboxEvent, publisher: string, keyStyle: KafkaSettings['keyStyle']): number {
+function exactSize(event: OutboxEvent, producer: string, keyStyle: KafkaSettings['keyStyle']): number {
   const writer = new ByteWriter(roughSize(event));
-  const headers = new HeaderWriter(event.tenant, `${publisher}@${BATCH_ID_PLACEHOLDER}`);
+  const headers = new HeaderWriter(producer);
   writeRecord(writer, { event, key: messageKey(event, keyStyle) }, 0, 0, headers);
   return BATCH_OVERHEAD + writer.position;
 }

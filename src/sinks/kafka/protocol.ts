@@ -40,14 +40,15 @@ export interface Requests {
   };
   ListOffsets: {
     readonly replicaId: -1;
-    readonly isolationLevel: 0;
+    readonly isolationLevel: 0 | 1;
     readonly topics: readonly {
       readonly topic: string;
       readonly partitions: readonly { readonly partition: number; readonly timestamp: number }[];
     }[];
   };
   Fetch: {
-    readonly isolationLevel: 0;
+    /** 1 = read_committed: up to the last stable offset, with the list of aborted transactions. */
+    readonly isolationLevel: 0 | 1;
     readonly maxWaitTime: number;
     readonly minBytes: number;
     readonly maxBytes: number;
@@ -65,6 +66,7 @@ export interface Requests {
       readonly topic: string;
       readonly numPartitions: number;
       readonly replicationFactor: number;
+      readonly configEntries?: readonly { readonly name: string; readonly value: string }[];
     }[];
     readonly timeout: number;
     readonly validateOnly: false;
@@ -87,6 +89,7 @@ export interface Answers {
         readonly partitionId: number;
         readonly leader: number;
         readonly replicas: readonly number[];
+        readonly isr: readonly number[];
       }[];
     }[];
   };
@@ -116,7 +119,11 @@ export interface Answers {
 
 export interface FetchedPartition extends PartitionError {
   readonly highWatermark: string;
+  readonly lastStableOffset: string;
+  /** Null in answers to isolation level 0. */
+  readonly abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[] | null;
   readonly messages: readonly {
+    readonly offset: string;
     /** ms since epoch, decimal. */
     readonly timestamp: string;
     readonly key: Buffer | null;

@@ -41,7 +41,7 @@ export async function publishBatch(
   steps.enter('prepare');
   if (groups.length > 0) await forgetting(shared, null, () => client.addPartitions(deadline, partitionsOf(groups)));
   steps.enter('sending');
-  const headers = new HeaderWriter(batch.events[0]?.tenant ?? '', `${publisher}@${batch.batchId}`);
+  const headers = new HeaderWriter(`${publisher}@${batch.batchId}`);
   const [runs] = await Promise.all([sendAll(shared, client, groups, headers, deadline), client.addLedger(deadline)]);
   await failpoint('after_send');
   const places = assignPlaces(batch, plan, runs);

@@ -58,6 +58,17 @@ export function writeRecordBatch(
     if (timestamp > maxTimestamp) maxTimestamp = timestamp;
     count += 1;
   }
+  endRecordBatch(writer, start, { count, baseTimestamp, maxTimestamp }, identity);
+  return count;
+}
+
+/** Writes the head of the batch that begins at `start` (BATCH_OVERHEAD bytes left free there) and ends where the writer stands. */
+export function endRecordBatch(
+  writer: ByteWriter,
+  start: number,
+  batch: { readonly count: number; readonly baseTimestamp: number; readonly maxTimestamp: number },
+  identity: ProducerIdentity & { readonly firstSequence: number },
+): void {
   const end = writer.position;
   writer.position = start;
   writer.int64(0n); // base offset: the broker's to give
@@ -67,16 +78,15 @@ export function writeRecordBatch(
   const checksumAt = writer.position;
   writer.int32(0);
   writer.int16(TRANSACTIONAL);
-  writer.int32(count - 1);
-  writer.int64(BigInt(baseTimestamp));
-  writer.int64(BigInt(maxTimestamp));
+  writer.int32(batch.count - 1);
+  writer.int64(BigInt(batch.baseTimestamp));
+  writer.int64(BigInt(batch.maxTimestamp));
   writer.int64(identity.producerId);
   writer.int16(identity.producerEpoch);
   writer.int32(identity.firstSequence);
-  writer.int32(count);
+  writer.int32(batch.count);
   writer.position = end;
   writer.uint32At(crc32c(writer.buffer, checksumAt + 4, end), checksumAt);
-  return count;
 }
 
 /** Appends one record: length, attributes, deltas, key, value, headers. */

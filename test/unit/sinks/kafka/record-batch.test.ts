@@ -19,7 +19,7 @@ const UNLIMITED = { bytes: Number.MAX_SAFE_INTEGER, records: Number.MAX_SAFE_INT
 
 function encode(events: readonly OutboxEvent[], limits = UNLIMITED, writer = new ByteWriter(16)) {
   const keyed = events.map((event) => ({ event, key: messageKey(event, () => 'tenant') }));
-  const count = writeRecordBatch(writer, keyed, 0, limits, new HeaderWriter('acme', PRODUCER), IDENTITY);
+  const count = writeRecordBatch(writer, keyed, 0, limits, new HeaderWriter(PRODUCER), IDENTITY);
   return { count, bytes: writer.written() };
 }
 
