@@ -1,13 +1,4 @@
-import { drainSteps } from './drain';
-import { environmentSteps } from './environment';
-import { Fingerprints } from './fingerprint';
-import { Healer } from './heal';
-import { misstep } from './control-invariants';
-import { violation } from './invariants';
-import { controlSteps } from './workflow';
-import { firstWorld } from './scope';
-import type { Scope } from './scope';
-import type { Next, World } from './world';
+import type { Machine } from './machine';
 
 export interface Limits {
   readonly depth: number;
@@ -26,7 +17,7 @@ export interface Exploration {
   readonly depth: number;
   /** True if no state was left unexplored: the scope is explored wholly, not only to a depth. */
   readonly complete: boolean;
-  /** Why drains halted, in states where that was right. */
+  /** Why it halted, in states where that was right. */
   readonly halts: readonly string[];
   readonly seconds: number;
   readonly found: readonly Finding[];
@@ -37,35 +28,23 @@ export interface Finding {
   readonly trace: readonly string[];
 }
 
-/** All that can happen next, in any order of drains, writers, operators, brokers and time. */
-export function successors(scope: Scope, world: World): Next[] {
-  return [
-    ...drainSteps(scope, world, 0),
-    ...drainSteps(scope, world, 1),
-    ...environmentSteps(scope, world),
-    ...controlSteps(scope, world),
-  ];
-}
-
 /**
  * Breadth first from the first state, every state once. Stops at the first broken promise, whose trace is then a shortest
  * one. Only fingerprints of old states are kept; a trace is found again by walking along them.
  */
-export function explore(scope: Scope, limits: Limits): Exploration {
+export function exploreMachine<W>(machine: Machine<W>, limits: Limits): Exploration {
   const begun = performance.now();
-  const prints = new Fingerprints();
-  const healer = new Healer(scope, prints);
-  const first = firstWorld(scope);
-  const parents = new Map<number, number>([[prints.of(first), -1]]);
+  const { first } = machine;
+  const parents = new Map<number, number>([[machine.print(first), -1]]);
   const found = new Map<string, Finding>();
   const halts = new Set<string>();
-  let level: World[] = [first];
+  let level: W[] = [first];
   let transitions = 0;
   let depth = 0;
   const result = (complete: boolean): Exploration => {
     const seconds = (performance.now() - begun) / 1000;
     return {
-      scope: scope.name,
+      scope: machine.name,
       states: parents.size,
       transitions,
       depth,
@@ -77,22 +56,23 @@ export function explore(scope: Scope, limits: Limits): Exploration {
   };
   while (level.length > 0) {
     if (depth >= limits.depth) return result(false);
-    const next: World[] = [];
+    const next: W[] = [];
     for (const world of level) {
-      const parent = prints.of(world);
-      for (const { label, world: after } of successors(scope, world)) {
+      const parent = machine.print(world);
+      for (const { label, world: after } of machine.successors(world)) {
         transitions += 1;
-        const print = prints.of(after);
+        const print = machine.print(after);
         // Of each step, also of one into a state that was seen: it is the step that is wrong.
-        const wrong = misstep(world, after);
+        const wrong = machine.misstep(world, after);
         if (wrong === null && parents.has(print)) continue;
         if (!parents.has(print)) parents.set(print, parent);
-        const broken = wrong ?? violation(scope, after) ?? (limits.heal === false ? null : healer.faultOf(after));
-        if (after.halted !== null && broken === null) halts.add(after.halted);
+        const broken = wrong ?? machine.violation(after) ?? (limits.heal === false ? null : machine.unhealed(after));
+        const halt = machine.halted(after);
+        if (halt !== null && broken === null) halts.add(halt);
         if (broken === null) next.push(after);
         else {
           const kind = broken.replace(/\d+/g, 'n');
-          if (!found.has(kind)) found.set(kind, { broken, trace: [...traceTo(scope, parent, parents, prints), label] });
+          if (!found.has(kind)) found.set(kind, { broken, trace: [...traceTo(machine, parent, parents), label] });
           if (limits.all !== true) return result(false);
         }
         if (parents.size >= limits.states) return result(false);
@@ -105,12 +85,12 @@ export function explore(scope: Scope, limits: Limits): Exploration {
 }
 
 /** The labels from the first state to the one with this fingerprint. */
-function traceTo(scope: Scope, last: number, parents: ReadonlyMap<number, number>, prints: Fingerprints): string[] {
+function traceTo<W>(machine: Machine<W>, last: number, parents: ReadonlyMap<number, number>): string[] {
   const way: number[] = [];
   for (let print = last; print !== -1; print = parents.get(print) ?? -1) way.unshift(print);
-  let world = firstWorld(scope);
+  let world = machine.first;
   return way.slice(1).map((print) => {
-    const step = successors(scope, world).find((next) => prints.of(next.world) === print);
+    const step = machine.successors(world).find((next) => machine.print(next.world) === print);
     if (step === undefined) throw new Error('a trace cannot be followed: two states share a fingerprint');
     world = step.world;
     return step.label;

@@ -1,4 +1,4 @@
-import { explore } from './explore';
+import { explore } from './drain-machine';
 import type { Finding } from './explore';
 import { scopeOf } from './scopes';
 import type { ScopeName } from './scopes';

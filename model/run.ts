@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { explore } from './explore';
+import { explore } from './drain-machine';
 import { MUTATIONS, rowOf, showMutation } from './mutations';
 import { RULE_NAMES } from './rules';
 import type { Rule } from './rules';

@@ -1,7 +1,7 @@
 import { misstep } from './control-invariants';
 import { drainSteps } from './drain';
 import type { Healer } from './heal';
-import { successors } from './explore';
+import { successors } from './drain-machine';
 import { violation } from './invariants';
 import { NOTHING, firstWorld } from './scope';
 import type { Scope } from './scope';

@@ -1,4 +1,4 @@
-import { explore } from '../../../model/explore';
+import { explore } from '../../../model/drain-machine';
 import { SCOPE_NAMES, scopeOf } from '../../../model/scopes';
 
 const WHOLE = { depth: 1_000, states: 1_000_000 };

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { explore } from '../../../model/explore';
+import { explore } from '../../../model/drain-machine';
 import { MUTATIONS, rowOf, showMutation } from '../../../model/mutations';
 import { RULE_NAMES } from '../../../model/rules';
 import { scopeOf } from '../../../model/scopes';
