@@ -1,0 +1,59 @@
+import type { LedgerRecord, Settled } from './types';
+
+/**
+ * row_invalid         the remembered L is none that a relay writes
+ * record_changed      the ledger has another record at L, or none: another Kafka, or one that lost what it had acknowledged
+ * history_incomplete  nothing is remembered and the ledger is not whole: what it lost may have been published
+ * seq_gap             a batch is missing from the ledger, or is there twice
+ * newer_database      a server wrote here that this database does not know
+ * fence_order         a batch stands under a fence that was not in force, or before the take-over that was given its fence
+ * out_of_order        the records were not read in the ledger's order
+ * barrier_missing     this take-over's own barrier is not where Kafka said it is
+ */
+export type LedgerHaltReason =
+  | 'row_invalid'
+  | 'record_changed'
+  | 'history_incomplete'
+  | 'seq_gap'
+  | 'newer_database'
+  | 'fence_order'
+  | 'out_of_order'
+  | 'barrier_missing';
+
+/** The relay must not go on: one more batch could lose or double events. */
+export interface LedgerHalt {
+  readonly kind: 'halt';
+  readonly code: 'LEDGER_MISMATCH';
+  readonly reason: LedgerHaltReason;
+  /** Both sides, then the remedy. */
+  readonly text: string;
+}
+
+const WAYS_OUT = 'or compare both sides with `outboxctl halted show` and choose there';
+
+const REMEDIES: Readonly<Record<LedgerHaltReason, string>> = {
+  row_invalid: `Restore the relay's row in outbox.relays, ${WAYS_OUT}`,
+  record_changed: `Connect the Kafka and the database that belong together, ${WAYS_OUT}`,
+  history_incomplete: `Connect the database that this ledger belongs to, ${WAYS_OUT}`,
+  seq_gap: `Connect the Kafka and the database that belong together, ${WAYS_OUT}`,
+  newer_database: `Connect the newer database and stop this one, ${WAYS_OUT}`,
+  fence_order: `Stop the workers of every other copy of this database, ${WAYS_OUT}`,
+  out_of_order: `Restart the worker, ${WAYS_OUT}`,
+  barrier_missing: `Connect the Kafka that this database belongs to, ${WAYS_OUT}`,
+};
+
+export function ledgerHalt(reason: LedgerHaltReason, bothSides: string): LedgerHalt {
+  return { kind: 'halt', code: 'LEDGER_MISMATCH', reason, text: `${bothSides}. ${REMEDIES[reason]}.` };
+}
+
+export function shownRecord(record: LedgerRecord, offset: number): string {
+  const what = record.kind === 'batch' ? `batch ${record.seq}` : `a barrier of server ${record.server}`;
+  return `${what} (fence ${record.fence}, offset ${offset})`;
+}
+
+export function shownSettled({ kind, seq, fence, offset }: Settled): string {
+  if (kind === 'none')
+    return offset < 0 && seq === 0 ? 'no record' : `no record, but offset ${offset} and batch ${seq}`;
+  const what = kind === 'batch' ? `batch ${seq}` : `a barrier after batch ${seq}`;
+  return `${what} (fence ${fence}, offset ${offset})`;
+}
