@@ -1,0 +1,88 @@
+import { environmentSteps } from './environment';
+import { hash, Parts } from '../fingerprint';
+import { heal, toHeal } from './heal';
+import { misstep, violation } from './invariants';
+import { loopSteps } from './loop';
+import type { Machine } from '../machine';
+import { membershipSteps } from './membership';
+import { firstWorld } from './scope';
+import type { Scope } from './scope';
+import { takeOverSteps } from './take-over';
+import { Turn } from './turn';
+import type { Kafka, Next, Server, World } from './world';
+
+/** All that can happen next, in any order of holders, writers, operators, brokers and servers. */
+export function successors(scope: Scope, world: World): Next[] {
+  return [...scope.holders.flatMap((_, who) => holderSteps(scope, world, who)), ...environmentSteps(scope, world)];
+}
+
+export function holderSteps(scope: Scope, world: World, who: number): Next[] {
+  const turn = new Turn(scope, world, who);
+  takeOverSteps(turn);
+  loopSteps(turn);
+  membershipSteps(turn);
+  return turn.nexts;
+}
+
+/** Relays with all their publishers. */
+export function relayMachine(scope: Scope): Machine<World> {
+  const prints = new Prints(scope);
+  const healed = new Map<number, string | null>();
+  return {
+    name: scope.name,
+    first: firstWorld(scope),
+    successors: (world) => successors(scope, world),
+    misstep: (before, after) => misstep(scope, before, after),
+    violation: (world) => violation(scope, world),
+    unhealed: (world) => {
+      const start = toHeal(world);
+      const print = prints.durable(start);
+      let fault = healed.get(print);
+      if (fault === undefined) healed.set(print, (fault = heal(scope, start)));
+      return fault;
+    },
+    halted: ({ halted }) => halted,
+    print: (world) => prints.of(world),
+  };
+}
+
+/** Numbers that stand for states. Holders of one relay are alike. */
+class Prints {
+  private readonly parts = new Parts();
+  private readonly wholes = new WeakMap<object, number>();
+
+  constructor(private readonly scope: Scope) {}
+
+  of(world: World): number {
+    const holders = world.holders.map((one, who) => `${this.scope.holders[who]}:${this.parts.of(one)}`).sort();
+    const { old, standby } = world;
+    const servers = `${old === null ? 0 : this.server(old)} ${standby === null ? 0 : this.server(standby)}`;
+    const rest = `${world.spentEpochs.join()} ${world.halted} ${this.parts.of(world.left)}`;
+    return hash(`${this.durable(world)} ${holders.join(' ')} ${servers} ${rest}`);
+  }
+
+  durable({ pg, kafka, versions, forgot }: World): number {
+    return hash(`${this.server(pg)} ${this.kafka(kafka)} ${this.parts.of(versions)} ${forgot}`);
+  }
+
+  private server(server: Server): number {
+    return this.whole(server, () => {
+      const { id, ancestors, n, relays, publishers, events, unsettled, locked } = server;
+      const parts = [...relays, ...publishers, ...events, unsettled, locked].map((part) => this.parts.of(part));
+      return `${id} ${ancestors.join()} ${n} ${parts.join(' ')}`;
+    });
+  }
+
+  private kafka(kafka: Kafka): number {
+    return this.whole(kafka, () => {
+      const parts = [...kafka.producers, ...kafka.ledgers, kafka.log, kafka.late].map((part) => this.parts.of(part));
+      return parts.join(' ');
+    });
+  }
+
+  private whole(value: object, text: () => string): number {
+    let known = this.wholes.get(value);
+    if (known === undefined) this.wholes.set(value, (known = hash(text())));
+    return known;
+  }
+}
