@@ -1,0 +1,74 @@
+import type { OutboxEvent } from '../domain/event';
+import type { PlainKey } from '../domain/plain-key';
+import { withPlainKey } from '../sinks/kafka/partitioner';
+import { preflightOf } from '../sinks/kafka/preflight';
+import { HeaderRuns } from '../sinks/kafka/record-headers';
+import { Shared } from '../sinks/kafka/shared';
+import type { Preflight } from '../sinks/sink';
+import { ensureLedger, ledgerState } from './ledger/ledger-topic';
+import type { LedgerState, LedgerTopicOptions } from './ledger/ledger-topic';
+import { producerName, relaySettings } from './relay-settings';
+import type { RelayKafkaOptions, RelaySettings } from './relay-settings';
+import { RelayProducer } from './transaction/relay-producer';
+
+/** Kafka for all relays of a process: settings, one connection for questions, what is known of topics. Nothing is connected until it is used. */
+export class RelayKafka {
+  readonly #settings: RelaySettings;
+  readonly #shared: Shared;
+  readonly #runs = new HeaderRuns();
+  readonly #producers = new Set<RelayProducer>();
+
+  /** @throws OutboxError CONFIG_INVALID */
+  constructor(options: RelayKafkaOptions) {
+    this.#settings = relaySettings(options);
+    this.#shared = new Shared(this.#settings.kafka);
+  }
+
+  get ledgerTopic(): string {
+    return this.#settings.kafka.ledgerTopic;
+  }
+
+  /** A producer of the relay that is not initialised yet. Whoever opens it destroys it. */
+  open(relay: number): RelayProducer {
+    for (const known of this.#producers) if (!known.isAlive) this.#producers.delete(known);
+    const producer = new RelayProducer(this.#settings, this.#shared.directory, relay, this.#runs);
+    this.#producers.add(producer);
+    return producer;
+  }
+
+  /** Looks at events without sending: limits of size, existence and allowance of topics. Never condemns on an outage. */
+  async preflight(
+    events: readonly OutboxEvent[],
+    plainKey: PlainKey | undefined,
+    publisherId: string,
+  ): Promise<Preflight> {
+    const { kafka } = this.#settings;
+    const longest = producerName(kafka.installId, 9_999, Number.MAX_SAFE_INTEGER);
+    const keyStyle = withPlainKey(kafka.keyStyle, plainKey);
+    return preflightOf(events, publisherId, kafka, this.#shared.directory, keyStyle, longest);
+  }
+
+  /** Creates the ledger's topic if it is missing, and checks that it is as the protocol needs it. Rejects with CONFIG_INVALID. */
+  async ensureLedger(options: LedgerTopicOptions): Promise<LedgerState> {
+    return this.#shared.use('making the ledger', (connections) =>
+      ensureLedger(connections, this.ledgerTopic, options, this.#settings.kafka.requestTimeoutMs),
+    );
+  }
+
+  /** How the ledger's topic stands; null = it is missing. Takes and makes nothing. */
+  async ledgerState(): Promise<LedgerState | null> {
+    return this.#shared.use('looking at the ledger', (connections) => ledgerState(connections, this.ledgerTopic));
+  }
+
+  /** True if Kafka answers now. Bounded by `timeoutMs`. */
+  reachable(timeoutMs: number): Promise<boolean> {
+    return this.#shared.reachable(timeoutMs);
+  }
+
+  /** Destroys what is open. */
+  close(): void {
+    for (const producer of this.#producers) producer.destroy();
+    this.#producers.clear();
+    this.#shared.close();
+  }
+}
