@@ -30,6 +30,12 @@ module.exports = {
       '^src/(activities|api|cli|workflows|postgres|temporal|stack|journal|client)/',
       '',
     ),
+    forbid(
+      'kafka-below',
+      '^src/kafka/',
+      '^src/(activities|api|cli|workflows|postgres|temporal|stack|journal|client|relay)/',
+      '',
+    ),
     forbid('activities-below', '^src/activities/', '^src/(api|cli|workflows|stack)/', ''),
     forbid('client-is-small', '^src/client/', '^src/(?!client/|domain/|postgres/)', 'the library an app imports'),
     forbid(
