@@ -32,6 +32,15 @@ export const TEMPORAL_DYNAMIC_CONFIG = {
   'system.enableActivityEagerExecution': true,
 } as const satisfies Record<string, boolean | number | string>;
 
+/**
+ * Temporal's SQLite file. As shipped every step waits for the disk several times: a seventh of the wakes at four times the CPU. With NORMAL
+ * a power failure takes the last moments, which the sweep heals, and never the file; OFF gains nothing more and risks it.
+ */
+export const TEMPORAL_SQLITE_PRAGMAS = {
+  journal_mode: 'WAL',
+  synchronous: 'NORMAL',
+} as const satisfies Record<string, string>;
+
 /** Postgres' server settings. Logical decoding is on because peers in the benchmarks read the log. */
 export const POSTGRES_SETTINGS = {
   wal_level: 'logical',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { definedEnv, runCommand } from '../command';
 import { connectOnce, trimLog, untilReady } from '../server';
 import type { Server, ServerContext } from '../server';
-import { TEMPORAL_DYNAMIC_CONFIG } from '../settings';
+import { TEMPORAL_DYNAMIC_CONFIG, TEMPORAL_SQLITE_PRAGMAS } from '../settings';
 import { temporalBinary } from './binary';
 
 /** Prepares the embedded Temporal: the CLI's dev server with its Web UI, its state in a SQLite file. */
@@ -40,10 +40,15 @@ export async function prepareTemporal(context: ServerContext, port: number, uiPo
 
 /** The flags that docker-compose.yml repeats. Search attributes are not among them: `migrate up` registers those everywhere. */
 export function serverFlags(): string[] {
-  return Object.entries(TEMPORAL_DYNAMIC_CONFIG).flatMap(([key, value]) => [
+  const pragmas = Object.entries(TEMPORAL_SQLITE_PRAGMAS).flatMap(([key, value]) => [
+    '--sqlite-pragma',
+    `${key}=${value}`,
+  ]);
+  const dynamic = Object.entries(TEMPORAL_DYNAMIC_CONFIG).flatMap(([key, value]) => [
     '--dynamic-config-value',
     `${key}=${JSON.stringify(value)}`,
   ]);
+  return [...pragmas, ...dynamic];
 }
 
 /** The port opens before the namespace is there; a workflow started then would fail. */
