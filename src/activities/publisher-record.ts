@@ -1,10 +1,12 @@
 import type { Pool } from 'pg';
 import { errorMessage, isOutboxError } from '../domain/errors';
 import type { ErrorCode } from '../domain/errors';
+import type { DrainAddress } from '../domain/drain';
 import type { BreakerState } from '../domain/breaker';
 import type { PublisherRef } from '../domain/publisher';
 import type { PublisherSave, PublisherSettings, SavedPublisher } from '../domain/publisher-settings';
 import { isBadData } from '../postgres/errors';
+import { hasDrain } from '../postgres/relay/detach';
 import { loadSaved, savePublisherState } from '../postgres/publisher-save';
 
 /** What counts; a local activity that is repeated counts twice, which metrics can bear. */
@@ -23,11 +25,13 @@ export function publisherRecordActivities(
 ): {
   loadPublisher(ref: PublisherRef): Promise<{ settings: PublisherSettings; saved: SavedPublisher }>;
   savePublisher(ref: PublisherRef, save: PublisherSave): Promise<void>;
+  isAttached(ref: PublisherRef, address: DrainAddress): Promise<boolean>;
 } {
   return {
     async loadPublisher(ref) {
       return { settings: await settings(), saved: await loadSaved(pool, ref) };
     },
+    isAttached: (ref, address) => hasDrain(pool, ref, { ...address }),
     /** Operators' settings first, so that a terminated workflow or a wiped Temporal comes back with them. */
     async savePublisher(ref, save) {
       try {

@@ -1,5 +1,5 @@
 import { MAX_RETENTION_MS, MIN_RETENTION_MS } from '../domain/retention';
-import { byteSize, duration, integer, oneOf, text } from './parsers';
+import { boolean, byteSize, duration, integer, oneOf, text } from './parsers';
 import { optional, withDefault } from './variables';
 
 /** Variables of the processes themselves: listeners, publishing, sweep, shutdown, command line. */
@@ -109,6 +109,26 @@ export const serviceVariables = {
     section: 'Publishing',
     about:
       "While looks for events of quiet publishers are slow, a sign of too few cores, a backlog's drain does one step at a time, in small transactions, and rests after each for as long as it took and so long at most. 0s = never.",
+  }),
+  OUTBOX_ENGINE: withDefault(oneOf('drains', 'relays'), 'drains', {
+    section: 'Publishing',
+    about:
+      '`relays`: relays pack the events of many tenants into each Kafka transaction. `drains`: each tenant has a Kafka producer of its own. The same for all processes; an installation with events does not change it.',
+  }),
+  OUTBOX_RELAYS: withDefault(integer(1, 8), '1', {
+    section: 'Publishing',
+    about:
+      'Relays that a worker leases for itself, beside those of workers that died. One keeps two cores busy; more help where Kafka is far away.',
+  }),
+  OUTBOX_ATTACHED_LINGER: withDefault(duration(0, 20 * MINUTE), '5m', {
+    section: 'Publishing',
+    about:
+      'How long a tenant without events stays attached to its relay. Attached tenants cost nearly nothing, each wake of a sleeping one costs Temporal some 50 ms of a core.',
+  }),
+  OUTBOX_LEDGER_SINGLE_BROKER: withDefault(boolean(), 'false', {
+    section: 'Publishing',
+    about:
+      "Lets the relays' ledger have one replica, for a single broker of a developer: Kafka may then lose what it has acknowledged.",
   }),
   OUTBOX_BREAKER_THRESHOLD: withDefault(integer(1, 1_000), '3', {
     section: 'Publishing',

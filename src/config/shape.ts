@@ -60,6 +60,8 @@ export interface Config {
     readonly maxProducers: number;
     readonly restMaxMs: number;
   };
+  readonly engine: Values['OUTBOX_ENGINE'];
+  readonly relays: { readonly mains: number; readonly lingerMs: number; readonly singleBroker: boolean };
   readonly breaker: { readonly threshold: number; readonly resetMs: number };
   readonly quota: QuotaConfig;
   readonly ingest: {
@@ -136,6 +138,12 @@ export function shape(v: Values, warnings: readonly string[]): Config {
       maxDrains: v.OUTBOX_MAX_DRAINS,
       maxProducers: v.OUTBOX_MAX_PRODUCERS,
       restMaxMs: v.OUTBOX_REST_MAX,
+    },
+    engine: v.OUTBOX_ENGINE,
+    relays: {
+      mains: v.OUTBOX_RELAYS,
+      lingerMs: v.OUTBOX_ATTACHED_LINGER,
+      singleBroker: v.OUTBOX_LEDGER_SINGLE_BROKER,
     },
     breaker: { threshold: v.OUTBOX_BREAKER_THRESHOLD, resetMs: v.OUTBOX_BREAKER_RESET },
     quota: {

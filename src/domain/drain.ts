@@ -2,6 +2,7 @@ import type { ErrorCode } from './errors';
 import type { OnPoison } from './hold-key';
 import type { PlainKey } from './plain-key';
 import type { PublisherRef } from './publisher';
+import type { QuotaConfig, QuotaState } from './quota';
 
 /** What the workflow asks of one drain activity. Plain JSON, never payloads. */
 export interface DrainRequest {
@@ -34,6 +35,17 @@ export interface DrainRequest {
   readonly again?: boolean;
   /** Topics whose messages carry the ordering key alone. Absent = none beside the deployment's. */
   readonly plainKey?: PlainKey;
+  /** The bucket as it is granted to a drain on a relay, which refills it while it is attached. Absent = unlimited. */
+  readonly quota?: QuotaState & QuotaConfig;
+  /** True for the probe of a breaker: `events` is all it may send. Absent = no. */
+  readonly probe?: boolean;
+}
+
+/** Where the outcome of a drain on a relay goes: the activity that attached, and answers when it is detached. */
+export interface DrainAddress {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly activityId: string;
 }
 
 /** What a drain tells the workflow. Totals come from Postgres, so a lost result neither overspends nor miscounts. */
@@ -51,6 +63,8 @@ export interface DrainOutcome {
   readonly failure: DrainFailure | null;
   readonly blockedTopics: readonly string[];
   readonly worker: string;
+  /** The bucket that a drain on a relay gives back: what it published is paid from it. Absent = the workflow pays `recorded`. */
+  readonly quota?: QuotaState;
 }
 
 /**

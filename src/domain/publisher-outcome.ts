@@ -44,7 +44,9 @@ export function drainEnded(
   };
   // An older worker does not say how many bytes: events alone are paid then.
   const bytes = outcome.recordedBytes ?? 0;
-  const quota = { ...spend(state.quota, state.config.quota, outcome.recorded, bytes), ...state.config.quota };
+  // A relay's drain has refilled the bucket while it was attached: it comes back as it is.
+  const spent = outcome.quota ?? spend(state.quota, state.config.quota, outcome.recorded, bytes);
+  const quota = { ...spent, ...state.config.quota };
   const usage = used(state.usage, now, outcome.recorded, bytes);
   const breaker = reduceBreaker(state, outcome, request, now, random, revised);
   // Parking is progress: a backlog full of refused events must not be worked off at one every ten seconds.

@@ -5,7 +5,7 @@ import type { WaitReason } from './publisher-decision';
 import type { Overrides, PublisherState } from './publisher-state';
 import type { PublisherRef } from './publisher';
 import type { SearchAttributeName } from './search-attributes';
-import type { DrainOutcome, DrainRequest } from './drain';
+import type { DrainAddress, DrainOutcome, DrainRequest } from './drain';
 import type { ReplayCommand, ReplayRequestAnswer } from './replay-commands';
 import type { TenantCommand, TenantCommandOutcome } from './tenant-commands';
 
@@ -28,6 +28,8 @@ export interface PublisherSettings {
   readonly breaker: BreakerConfig;
   /** Absent in settings that a worker of an older version read. */
   readonly quota?: QuotaConfig;
+  /** `relays`: drains attach to a relay. Absent = each drain has a producer of its own. */
+  readonly engine?: 'relays';
   /** Search attributes that the worker found registered at its start; absent = none. */
   readonly searchAttributes?: readonly SearchAttributeName[];
 }
@@ -58,6 +60,8 @@ export interface PublisherActivities {
   loadPublisher(ref: PublisherRef): Promise<{ readonly settings: PublisherSettings; readonly saved: SavedPublisher }>;
   /** Local, short. Writes why the publisher waits and what operators set, so that sweep and restarts know. */
   savePublisher(ref: PublisherRef, save: PublisherSave): Promise<void>;
+  /** Local, short. Whether the row names this drain, attached or about to be answered. */
+  isAttached(ref: PublisherRef, address: DrainAddress): Promise<boolean>;
   /** Local, short. Stores a replay once, by its id; the sweep starts its workflow. In histories of older versions it answers nothing. */
   requestReplay(ref: PublisherRef, command: ReplayCommand, attempt: number): Promise<ReplayRequestAnswer | undefined>;
   /** Local, short. Carries out a command about the tenant or its events once, by its id, and notes it in the audit. */

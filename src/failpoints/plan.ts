@@ -25,6 +25,22 @@ export const FAILPOINT_NAMES = [
   'relay_added',
   'relay_sent',
   'relay_committed',
+  'relay_before_fence',
+  'relay_after_fence',
+  'relay_after_init',
+  'relay_after_barrier',
+  'relay_after_chunk',
+  'relay_after_recovered',
+  'relay_before_adopt',
+  'relay_after_adopt',
+  'relay_before_attach',
+  'relay_after_attach',
+  'relay_after_claim',
+  'relay_before_settle',
+  'relay_after_settle',
+  'relay_before_detach',
+  'relay_after_detach',
+  'relay_after_complete',
 ] as const;
 
 export type FailpointName = (typeof FAILPOINT_NAMES)[number];

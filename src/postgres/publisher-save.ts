@@ -32,7 +32,9 @@ export async function savePublisherState(db: Db, ref: PublisherRef, save: Publis
      on conflict (tenant_id, destination, shard) do update
        set state = case when $4::text is null then p.state else excluded.state end,
            state_until = case when $4::text is null then p.state_until else excluded.state_until end, paused = excluded.paused,
-           halted = excluded.halted, limits = excluded.limits, breaker = excluded.breaker, updated_at = clock_timestamp()`,
+           halted = excluded.halted, limits = excluded.limits, breaker = excluded.breaker,
+           -- An order acts through the row: the relay that has the publisher gives it back at once.
+           detach_asked = p.owner_relay is not null, updated_at = clock_timestamp()`,
     [
       ...refValues(ref),
       save.why,

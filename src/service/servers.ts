@@ -44,6 +44,7 @@ export async function provideServers(
         TEMPORAL_ADDRESS: addresses.temporalAddress,
         // On an embedded Kafka nobody else makes topics; a newcomer's first curl must not be blocked by a missing one.
         ...(given.kafka || env['OUTBOX_TOPIC_CREATE'] ? {} : { OUTBOX_TOPIC_CREATE: true }),
+        ...(given.kafka ? {} : { OUTBOX_LEDGER_SINGLE_BROKER: true }),
       },
     }),
     stack,

@@ -1,14 +1,20 @@
 import type { Config } from '../config';
 import { hasPlainKey, isTopicAllowed } from '../config';
 import { createKafkaSink } from '../sinks/kafka';
+import type { KafkaSinkOptions } from '../sinks/kafka/options';
 import type { Sink } from '../sinks/sink';
 import type { Foundation } from './foundation';
 
 /** The Kafka sink as the configuration describes it. Connects when first used. */
 export function openSink(config: Config, foundation: Foundation): Sink {
+  return createKafkaSink(kafkaOptions(config, foundation));
+}
+
+/** What is known of Kafka: the same for all that speak to it. */
+export function kafkaOptions(config: Config, foundation: Foundation): KafkaSinkOptions {
   const { logger, metrics } = foundation;
   const { kafka, topics } = config;
-  return createKafkaSink({
+  return {
     brokers: [...foundation.kafkaBrokers],
     clientId: 'temporal-outbox',
     installId: foundation.installId,
@@ -25,7 +31,7 @@ export function openSink(config: Config, foundation: Foundation): Sink {
     logger,
     onTransaction: (outcome) => metrics.transactions.inc({ outcome }),
     onReinit: (reason) => metrics.producerReinits.inc({ reason }),
-  });
+  };
 }
 
 function sslOf(ssl: NonNullable<Config['kafka']['ssl']>): { ca?: string[]; cert?: string; key?: string } {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { Worker } from '@temporalio/worker';
+import { relayDrainActivity } from '../activities/relay-drain';
 import { drainActivity } from '../activities/drain/activity';
 import { resolveHaltActivity } from '../activities/halt/activity';
 import { everythingActivities } from '../activities/everything';
@@ -16,6 +17,7 @@ import type { Config } from '../config';
 import { temporalNativeConnection } from '../temporal/client';
 import { openSink } from './sink';
 import { drainObserver, publisherObserver, replayObserver, retentionObserver, wakeObserver } from './observers';
+import { startRelays } from './relays';
 import { scheduleRetention } from './retention';
 import { startSweep } from './sweep';
 import { closeQuietly, collectGarbageEarlier, installRuntime, runTogether, workflows } from './worker-process';
@@ -98,7 +100,8 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
   const { maxHistoryEvents } = config.temporal;
   const wakes = wakeObserver(metrics, logger);
   const waker = new Waker(pool, client, config.temporal.taskQueue, wakes, { maxHistoryEvents });
-  const drain = drainActivity(drainDeps);
+  const running = config.engine === 'relays' ? await startRelays(config, foundation, client, identity) : null;
+  const drain = running === null ? drainActivity(drainDeps) : relayDrainActivity(running.relays, identity);
   const common = {
     connection,
     namespace: config.temporal.namespace,
@@ -134,6 +137,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
           heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
           maxHistoryEvents,
           suspectTaskQueue: suspectTaskQueue(config),
+          ...(running !== null && { engine: 'relays' as const }),
           breaker: config.breaker,
           quota: config.quota,
           searchAttributes: await attributes.usable(),
@@ -165,10 +169,10 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
   });
   const sweeper = startSweep(config, foundation, client, waker, wakes);
   const scheduled = scheduleRetention(client, config, foundation, stopping.signal);
-  const running = runTogether([worker, suspects]);
-  const ended = running.finally(async () => {
+  const ended = runTogether([worker, suspects]).finally(async () => {
     await sweeper.stop();
     stopping.abort();
+    await running?.stop();
     await scheduled;
     await sessions.close();
     await sink.close();

@@ -4,7 +4,7 @@ import { publisherId } from '../domain/publisher';
 import type { PublisherInput, PublisherSettings } from '../domain/publisher-settings';
 import { drainEnded, drainStarted } from '../domain/publisher-outcome';
 import type { Decision } from '../domain/publisher-decision';
-import { keptPart, remember } from './publisher-box';
+import { keptPart, local, remember, rowPart } from './publisher-box';
 import type { Box } from './publisher-box';
 import { startDrain } from './start-drain';
 
@@ -36,17 +36,19 @@ async function untilOrdered(
   settings: PublisherSettings,
 ): Promise<{ outcome: DrainOutcome; granted: typeof decision }> {
   const scope = new CancellationScope();
-  const drained = scope.run(() => startDrain(box.state, ref, decision, settings));
+  // On a relay an order acts through the row: written there, it makes the relay give the publisher back.
+  const end = settings.engine === 'relays' ? () => askBack(box, ref) : () => Promise.resolve(scope.cancel());
+  const drained = scope.run(() => startDrain(box, ref, decision, settings));
   try {
-    return { outcome: await besidesRemembering(box, ref, drained, () => scope.cancel()), granted: decision };
+    return { outcome: await besidesRemembering(box, ref, drained, end), granted: decision };
   } catch (error) {
     // No worker had it yet, or the one that had it died: the server does not try anew what was told to end, and answers with the
     // cancellation or with the worker's time-out. It may have recorded, which the same grant pays: a grant of nothing finds out.
     const toldToEnd = scope.consideredCancelled && !CancellationScope.current().consideredCancelled;
     if (!toldToEnd || !(isCancellation(error) || error instanceof ActivityFailure)) throw error;
     const granted = { ...decision, events: 0 };
-    const rest = startDrain(box.state, ref, granted, settings, { again: true });
-    return { outcome: await besidesRemembering(box, ref, rest, () => undefined), granted };
+    const rest = startDrain(box, ref, granted, settings, { again: true });
+    return { outcome: await besidesRemembering(box, ref, rest, () => Promise.resolve()), granted };
   }
 }
 
@@ -58,7 +60,7 @@ async function besidesRemembering(
   box: Box,
   ref: PublisherInput['publisher'],
   drained: Promise<DrainOutcome>,
-  end: () => void,
+  end: () => Promise<void>,
 ): Promise<DrainOutcome> {
   let over = false;
   let asked = replaysAsked(box);
@@ -69,7 +71,7 @@ async function besidesRemembering(
       if (over) return;
       asked = replaysAsked(box);
       if (ordered()) await remember(box, ref);
-      if (patched('orders-end-a-drain')) end();
+      if (patched('orders-end-a-drain')) await end();
     }
   })();
   // Its wait rejects as soon as the workflow is cancelled, the drain only when it has ended: without this the task would fail till then.
@@ -80,6 +82,11 @@ async function besidesRemembering(
     over = true;
     await remembering;
   }
+}
+
+/** Also for what changes nothing that the row keeps, as a replay that is to be stored between drains. */
+async function askBack(box: Box, ref: PublisherInput['publisher']): Promise<void> {
+  await local.savePublisher(ref, { why: null, until: null, ...rowPart(box.state) });
 }
 
 /** Replays that wait to be stored, which is done between drains. */

@@ -4,7 +4,8 @@ import { publisherId } from '../domain/publisher';
 import type { PublisherRef } from '../domain/publisher';
 import type { PublisherActivities, PublisherSettings } from '../domain/publisher-settings';
 import type { Decision } from '../domain/publisher-decision';
-import type { PublisherState } from '../domain/publisher-state';
+import type { Box } from './publisher-box';
+import { relayDrain } from './relay-drain';
 
 /** One attempt of a drain may linger and send for `drainMaxMs`; beyond this margin it is stuck and another takes over. */
 const DRAIN_MARGIN_MS = 120_000;
@@ -17,12 +18,13 @@ const KEPT_UP = 6;
 
 /** Hands the grant of `decision` to a drain, and resolves with what came of it. Rejects only if the workflow is cancelled. */
 export function startDrain(
-  state: PublisherState,
+  box: Box,
   ref: PublisherRef,
   decision: Extract<Decision, { kind: 'drain' }>,
   settings: PublisherSettings,
   more: Pick<DrainRequest, 'again'> = {},
 ): Promise<DrainOutcome> {
+  const { state } = box;
   const cautious = decision.probe || state.breaker.failures > 0;
   const { drain } = proxyActivities<PublisherActivities>({
     // A dead destination makes each of its drains wait for time-outs: those wait in a queue with few slots of its own.
@@ -38,9 +40,9 @@ export function startDrain(
     // Each tenant's turn counts the same; its weight is in how long the turn may be.
     priority: { fairnessKey: ref.tenant.slice(0, 64) },
   });
-  const { plainKey = [], quota } = state.config;
-  const limited = quota.ratePerSecond !== null || (quota.bytesPerSecond ?? null) !== null;
-  return untilStarted(drain, {
+  const { plainKey = [], quota: limits } = state.config;
+  const limited = limits.ratePerSecond !== null || (limits.bytesPerSecond ?? null) !== null;
+  const request: DrainRequest = {
     publisher: ref,
     // Not the first run of the chain: a reset workflow counts its grants anew, and would find an old one's batches under its own.
     grantId: `${workflowInfo().runId}/${state.drain.grants}`,
@@ -58,6 +60,12 @@ export function startDrain(
     limited,
     ...(plainKey.length > 0 ? { plainKey } : {}),
     ...more,
+  };
+  if (settings.engine !== 'relays') return untilStarted(drain, request);
+  return relayDrain(box, ref, {
+    ...request,
+    ...(limited && { quota: state.quota }),
+    ...(decision.probe && { probe: true }),
   });
 }
 

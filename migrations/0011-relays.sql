@@ -1,0 +1,111 @@
+-- Up Migration
+--
+-- Relays: a relay is one transactional producer with one partition of the ledger; it packs events of many publishers into each
+-- transaction. Nothing is recorded here before it is sent: the ledger record has the members.
+
+-- Ledger records carry an HMAC under this key, which is kept with the database and its backups: forged members would be silent loss.
+alter table outbox.installation
+  add column ledger_key bytea not null
+    default decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')
+    check (octet_length(ledger_key) = 32),
+  -- Raised by relay 0's holder only, which writes it into the ledger before anybody uses it.
+  add column relays smallint not null default 32 check (relays between 1 and 1000);
+
+-- Identities of the Postgres servers that this database has lived on. A barrier of another one means that a newer database exists.
+create table outbox.servers (
+  server   text collate "C" primary key,
+  first_at timestamptz not null default clock_timestamp()
+);
+
+create table outbox.relays (
+  relay         smallint primary key check (relay >= 0),
+  -- Raised by each take-over; good on `server` only.
+  fence         bigint      not null default 0,
+  server        text collate "C",
+  -- L: everything in the relay's partition up to here is settled, and what the record there was.
+  ledger_offset bigint      not null default -1,
+  ledger_kind   text        not null default 'none' check (ledger_kind in ('none', 'barrier', 'batch')),
+  ledger_seq    bigint      not null default 0,
+  ledger_fence  bigint      not null default 0,
+  -- Every fence up to this one is taken over.
+  closed        bigint      not null default 0,
+  -- The server on which the relay was taken over last.
+  recovered_on  text collate "C",
+  holder        text,
+  lease_until   timestamptz,
+  halted        jsonb,
+  -- Members that the ledger names and this database does not have: lost by a fail-over, or deleted.
+  strangers     bigint      not null default 0,
+  barrier_at    timestamptz,
+  updated_at    timestamptz not null default clock_timestamp()
+)
+-- Updated with every transaction: half-empty pages and no index on a changing column keep every update HOT.
+with (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
+
+-- What Kafka has committed and whose row was locked when it was to be marked: no claim takes it, and it is tried again alone.
+create table outbox.unsettled (
+  tenant_id   text collate "C" not null,
+  event_id    bigint      not null,
+  -- '' = the event itself.
+  replay_id   text collate "C" not null default '',
+  fingerprint bigint      not null,
+  relay       smallint    not null,
+  seq         bigint      not null,
+  topic_partition integer,
+  topic_offset    bigint,
+  at          timestamptz not null default clock_timestamp(),
+  primary key (tenant_id, event_id, replay_id)
+);
+
+-- Totals per publisher that the settle counts, in a row that only the relay writes: nobody else can hold its lock.
+create table outbox.relay_counts (
+  tenant_id   text collate "C" not null,
+  destination text collate "C" not null,
+  shard       smallint    not null,
+  relay       smallint    not null,
+  published   bigint      not null default 0,
+  bytes       bigint      not null default 0,
+  parked      bigint      not null default 0,
+  primary key (tenant_id, destination, shard, relay)
+)
+with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
+
+alter table outbox.publishers
+  add column owner_relay smallint,
+  add column owner_fence bigint,
+  -- Of the drain that attached: where its outcome goes, what it was granted, and the totals when it began.
+  add column drain       jsonb,
+  -- Somebody wants the publisher back: an order, or a drain on another relay.
+  add column detach_asked boolean not null default false,
+  add constraint publishers_owner check ((owner_relay is null) = (owner_fence is null));
+create index publishers_owner on outbox.publishers (owner_relay) where owner_relay is not null;
+-- Ended drains whose activities were not told yet.
+create index publishers_untold on outbox.publishers (tenant_id) where owner_relay is null and drain is not null;
+create index publishers_asked on outbox.publishers (owner_relay) where owner_relay is not null and detach_asked;
+
+-- The transaction that made the event sendable: what was not visible to the last look is found by it, late commits included.
+alter table outbox.events add column xid xid8 not null default pg_current_xact_id();
+create index events_new on outbox.events (xid) where status = 'pending' and lane = 0;
+alter table outbox.events add column batch_relay smallint, add column batch_seq bigint;
+
+-- What stands in the ledger beside an id: after a lossy fail-over ids are given again, to other events. 4 bytes, unsigned.
+create function outbox.fingerprint(dedupe_key text, created_at timestamptz) returns bigint
+language sql stable parallel safe as $$
+  select ('x' || encode(substring(sha256(convert_to(dedupe_key || '/' || (extract(epoch from created_at) * 1000000)::bigint, 'UTF8'))
+    from 1 for 4), 'hex'))::bit(32)::bigint
+$$;
+
+-- Down Migration
+drop function outbox.fingerprint(text, timestamptz);
+drop index outbox.events_new;
+alter table outbox.events drop column batch_seq, drop column batch_relay, drop column xid;
+drop index outbox.publishers_asked;
+drop index outbox.publishers_untold;
+drop index outbox.publishers_owner;
+alter table outbox.publishers drop constraint publishers_owner, drop column detach_asked, drop column drain,
+  drop column owner_fence, drop column owner_relay;
+drop table outbox.relay_counts;
+drop table outbox.unsettled;
+drop table outbox.relays;
+drop table outbox.servers;
+alter table outbox.installation drop column relays, drop column ledger_key;

@@ -1,0 +1,34 @@
+import { OutboxError } from '../../domain/errors';
+
+/**
+ * S: the identity of the Postgres server that answers. Another one after a restart, a promotion, and a restore: the start time differs,
+ * or the table has another file. A system identifier is the same on a standby and says nothing of a restored table.
+ */
+export const SERVER = `concat(extract(epoch from pg_postmaster_start_time()), '/', pg_relation_filepath('outbox.relays'))`;
+
+/** A relay as its holder has it since the last take-over. Every statement of the relay requires fence and server in itself. */
+export interface HeldRelay {
+  readonly relay: number;
+  readonly fence: number;
+  readonly server: string;
+}
+
+/** $1 to $3 of every statement of a relay. */
+export function holdValues({ relay, fence, server }: HeldRelay): [number, number, string] {
+  return [relay, fence, server];
+}
+
+/** True for the row of the relay that $1 to $3 name, while its fence holds on this server. */
+export const HOLDS = `relay = $1::smallint and fence = $2::bigint and ${SERVER} = $3::text`;
+
+/** A table expression with one row while the fence holds, and none afterwards. */
+export const HELD = `held as materialized (select 1 from outbox.relays where ${HOLDS})`;
+
+/** The error of a statement that found another fence or server: give up everything that is known under this one. */
+export function lostRelay({ relay, fence }: HeldRelay, doing: string): OutboxError {
+  return new OutboxError(
+    'FENCED',
+    `${doing}: relay ${relay} is not held under fence ${fence} any more: it was taken over, or Postgres was restarted, promoted or restored. Take over anew.`,
+    { details: { relay, fence } },
+  );
+}

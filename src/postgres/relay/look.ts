@@ -1,0 +1,88 @@
+import type { PublisherRef } from '../../domain/publisher';
+import type { Db } from '../query';
+import { queryText } from '../query';
+import { HELD, holdValues, lostRelay } from './holds';
+import type { HeldRelay } from './holds';
+
+/** What a look could see: everything that was committed then. The next look finds what has become visible since. */
+export interface Horizon {
+  /** Decimal strings of xid8: the first transaction that had not begun, and those in progress. */
+  readonly xmax: string;
+  readonly inProgress: readonly string[];
+}
+
+/** An event that has become sendable since the look before. */
+export interface LookedUp extends PublisherRef {
+  readonly eventId: string;
+}
+
+export interface Look {
+  readonly horizon: Horizon;
+  readonly found: readonly LookedUp[];
+  /** More were found than asked for: what was not answered must be scanned for. */
+  readonly truncated: boolean;
+  /** Publishers that somebody wants back, or an operator stopped. */
+  readonly asked: readonly PublisherRef[];
+}
+
+/** Ids per look at most: some 25 bytes each. Beyond it a scan of the backlogs is the better way. */
+export const LOOK_LIMIT = 20_000;
+
+/**
+ * Finds new events of all attached publishers with one statement whose cost does not grow with their number: a range of the index on the
+ * transaction that made an event sendable. Late commits are found by the list of transactions that were in progress, so a transaction that
+ * is open for minutes costs nothing. Without a horizon it only answers one. Rejects with FENCED when the relay is lost.
+ */
+export async function look(db: Db, held: HeldRelay, horizon: Horizon | null): Promise<Look> {
+  const rows = await queryText<
+    [snapshot: string, asked: string | null, tenant: string | null, destination: string, shard: string, eventId: string]
+  >(
+    db,
+    `with ${HELD}, asked as materialized (
+       select p.tenant_id, p.destination, p.shard from outbox.publishers p
+       where p.owner_relay = $1 and p.owner_fence = $2 and p.detach_asked
+     )
+     select pg_current_snapshot()::text, (select json_agg(json_build_array(tenant_id, destination, shard))::text from asked),
+            f.tenant_id, f.destination, f.shard, f.event_id
+     from held left join lateral (
+       select n.tenant_id, n.destination, n.shard, n.event_id from (
+         select e.tenant_id, e.destination, e.shard, e.event_id from outbox.events e
+         where e.status = 'pending' and e.lane = 0 and e.xid >= $4::xid8
+         union all
+         select e.tenant_id, e.destination, e.shard, e.event_id from outbox.events e
+         where e.status = 'pending' and e.lane = 0 and e.xid = any ($5::xid8[])
+       ) n
+       where exists (select from outbox.publishers p where p.tenant_id = n.tenant_id and p.destination = n.destination
+         and p.shard = n.shard and p.owner_relay = $1 and p.owner_fence = $2)
+       limit ${LOOK_LIMIT}
+     ) f on true`,
+    [...holdValues(held), horizon?.xmax ?? NEVER, horizon?.inProgress ?? []],
+    'look of a relay',
+  );
+  const first = rows[0];
+  if (first === undefined) throw lostRelay(held, 'looking for new events');
+  const found = rows.flatMap(([, , tenant, destination, shard, eventId]) =>
+    tenant === null ? [] : [{ tenant, destination, shard: Number(shard), eventId }],
+  );
+  return {
+    horizon: horizonOf(first[0]),
+    found,
+    truncated: found.length >= LOOK_LIMIT,
+    asked: askedOf(first[1]),
+  };
+}
+
+/** A transaction id that no server reaches: a first look finds nothing, for an attach begins with a scan. */
+const NEVER = '18446744073709551615';
+
+/** `xmin:xmax:xip,xip` as pg_current_snapshot() prints it. */
+export function horizonOf(snapshot: string): Horizon {
+  const [, xmax = '', list = ''] = snapshot.split(':');
+  return { xmax, inProgress: list === '' ? [] : list.split(',') };
+}
+
+function askedOf(json: string | null): PublisherRef[] {
+  if (json === null) return [];
+  const rows = JSON.parse(json) as [string, string, number][];
+  return rows.map(([tenant, destination, shard]) => ({ tenant, destination, shard }));
+}

@@ -1,0 +1,145 @@
+import type { PublisherRef } from '../../domain/publisher';
+import type { Settled } from '../../domain/relay/types';
+import { sqlstateOf } from '../errors';
+import type { Db } from '../query';
+import { query } from '../query';
+import { HOLDS, holdValues, lostRelay } from './holds';
+import type { HeldRelay } from './holds';
+
+/** A member of a committed batch, and where Kafka put it where that is known. */
+export interface PlacedMember {
+  readonly tenant: string;
+  readonly eventId: string;
+  readonly fingerprint: number;
+  readonly partition: number | null;
+  /** Decimal string. */
+  readonly offset: string | null;
+}
+
+/** What one publisher's rows of a settle came to: only rows that it changed. */
+export interface SettledCount extends PublisherRef {
+  readonly events: number;
+  readonly bytes: number;
+}
+
+export interface SettleResult {
+  readonly counts: readonly SettledCount[];
+  /** Members whose row was locked: they are in outbox.unsettled. */
+  readonly unsettled: number;
+}
+
+/** A settle waits for one row's lock so long at most; then the locked ones are left behind. Whole transactions of others end within it. */
+const LOCK_MS = 200;
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/**
+ * P3, one statement: the members of a committed batch are published, the totals of their publishers counted, and L moved to the batch's
+ * record, where L is the record before. Never waits for one event's lock for longer than 200 ms: then locked members go into
+ * outbox.unsettled. Rejects with FENCED when the relay is lost, and with what Postgres said: after an unknown answer give the fence up.
+ */
+export async function settleBatch(
+  db: Db,
+  held: HeldRelay,
+  batch: { readonly before: number; readonly next: Settled; readonly members: readonly PlacedMember[] },
+): Promise<SettleResult> {
+  try {
+    return await settle(db, held, batch, false);
+  } catch (error) {
+    if (sqlstateOfCause(error) !== LOCK_NOT_AVAILABLE) throw error;
+    return settle(db, held, batch, true);
+  }
+}
+
+async function settle(
+  db: Db,
+  held: HeldRelay,
+  { before, next, members }: Parameters<typeof settleBatch>[2],
+  skipLocked: boolean,
+): Promise<SettleResult> {
+  const pending = `e.tenant_id = m.tenant and e.event_id = m.id and e.event_id between $13 and $14 and e.status = 'pending'`;
+  const free = `, free as (
+       select m.tenant, m.id, m.partition, m.position from held, m, outbox.events e where ${pending} for update of e skip locked
+     )`;
+  const rows = await query<ResultRow>(
+    db,
+    `with held as materialized (
+       update outbox.relays set ledger_offset = $5, ledger_kind = 'batch', ledger_seq = $6, ledger_fence = $7, updated_at = clock_timestamp()
+       where ${HOLDS} and ledger_offset = $4 returning set_config('lock_timeout', '${LOCK_MS}', true)
+     ), m as (
+       select * from unnest($8::text[], $9::bigint[], $10::bigint[], $11::int[], $12::bigint[]) as m (tenant, id, fingerprint, partition, position)
+     )${skipLocked ? free : ''}, done as (
+       update outbox.events e
+       set status = 'published', published_at = clock_timestamp(), topic_partition = m.partition, topic_offset = m.position,
+           batch_relay = $1, batch_seq = $6, error_code = null, error_reason = null
+       from held, ${skipLocked ? 'free m' : 'm'} where ${pending}
+       returning e.tenant_id, e.destination, e.shard, e.event_id, coalesce(octet_length(e.payload), 0) as bytes
+     ), ${COUNTED}, rest as (
+       insert into outbox.unsettled (tenant_id, event_id, fingerprint, relay, seq, topic_partition, topic_offset)
+       select m.tenant, m.id, m.fingerprint, $1, $6, m.partition, m.position from held, m
+       where not exists (select from done d where d.tenant_id = m.tenant and d.event_id = m.id)
+       on conflict do nothing returning 1
+     )
+     ${RESULT}`,
+    [
+      ...holdValues(held),
+      before,
+      next.offset,
+      next.seq,
+      next.fence,
+      members.map((m) => m.tenant),
+      members.map((m) => m.eventId),
+      members.map((m) => m.fingerprint),
+      members.map((m) => m.partition),
+      members.map((m) => m.offset),
+      ...bounds(members),
+    ],
+  );
+  return toResult(held, rows, 'settling');
+}
+
+/** Totals of what `done` changed, in rows that only relays write. `held` is what the fence requires. */
+export const COUNTED = `counted as (
+       select tenant_id, destination, shard, count(*) as n, sum(bytes) as bytes from done group by tenant_id, destination, shard
+     ), totals as (
+       insert into outbox.relay_counts as c (tenant_id, destination, shard, relay, published, bytes)
+       select tenant_id, destination, shard, $1::smallint, n, bytes from counted
+       on conflict (tenant_id, destination, shard, relay) do update
+         set published = c.published + excluded.published, bytes = c.bytes + excluded.bytes
+     )`;
+
+export const RESULT = `select c.tenant_id as tenant, c.destination, c.shard::int, c.n::float8 as events, c.bytes::float8,
+            (select count(*)::int from rest) as unsettled
+     from held left join counted c on true`;
+
+export interface ResultRow extends Record<string, unknown> {
+  readonly tenant: string | null;
+  readonly destination: string;
+  readonly shard: number;
+  readonly events: number;
+  readonly bytes: number;
+  readonly unsettled: number;
+}
+
+export function toResult(held: HeldRelay, rows: readonly ResultRow[], doing: string): SettleResult {
+  if (rows.length === 0) throw lostRelay(held, doing);
+  const counts = rows.flatMap(({ tenant, destination, shard, events, bytes }) =>
+    tenant === null ? [] : [{ tenant, destination, shard, events, bytes }],
+  );
+  return { counts, unsettled: rows[0]?.unsettled ?? 0 };
+}
+
+/** Says nothing new, but shows the planner how narrow the batch is: without it whole histories may be read. */
+export function bounds(members: readonly { readonly eventId: string }[]): [string, string] {
+  let low: bigint | null = null;
+  let high = 0n;
+  for (const { eventId } of members) {
+    const id = BigInt(eventId);
+    if (low === null || id < low) low = id;
+    if (id > high) high = id;
+  }
+  return [String(low ?? 0n), String(high)];
+}
+
+function sqlstateOfCause(error: unknown): string | null {
+  return error instanceof Error ? sqlstateOf(error.cause) : null;
+}

@@ -1,0 +1,152 @@
+import type { DrainAddress, DrainEnd, DrainFailure, DrainRequest } from '../domain/drain';
+import { publisherId } from '../domain/publisher';
+import type { PublisherRef } from '../domain/publisher';
+import { grantable, refill, spend, waitForTokens } from '../domain/quota';
+import type { Grant, QuotaConfig, QuotaState } from '../domain/quota';
+import { IdQueue, compareIds } from './id-queue';
+
+/** What a drain leaves in the publisher's row: whoever has the relay then goes on with it and completes it. */
+export interface RelayDrain {
+  readonly request: DrainRequest;
+  readonly address: DrainAddress;
+  /** ms since epoch. */
+  readonly attachedAt: number;
+}
+
+/** Looked-up ids that a backlog's publisher keeps in memory. Beyond it the scan comes to them. */
+const QUEUE_LIMIT = 5_000;
+const START = '0';
+
+/**
+ * A publisher in the set of one relay under one fence.
+ *
+ *   scanning ── the scan of its backlog found nothing more ──→ caught up: looks bring every event
+ *   caught up ── a look was cut, a batch was aborted, the queue overflowed ──→ scanning, from the first event
+ *
+ * A1  An id at or below the cursor comes by a look only, one above it by the scan only, so nothing is missed and nothing waits twice.
+ * A2  A scan that ran while a look dropped an id above the cursor does not end the scanning.
+ */
+export class Attachment {
+  readonly id: string;
+  readonly queue = new IdQueue();
+  /** Id up to which the scan has read; null = caught up. */
+  cursor: string | null = START;
+  /** A look found an id above the cursor since the last scan began. */
+  #skipped = false;
+  /** Claims, prepared batches, transactions, settles and parks that have something of it: at 0 it may be detached. */
+  onTheWay = 0;
+  ending: DrainEnd | null = null;
+  failure: DrainFailure | null = null;
+  published = 0;
+  parked = 0;
+  batches = 0;
+  /** Claimed and not settled, of the quota's tokens. */
+  #taken = { events: 0, bytes: 0 };
+  #quota: QuotaState | null;
+  readonly blockedTopics = new Set<string>();
+  /** Most events of one claim, after several were refused together. */
+  #most = Infinity;
+  lastEventAt: number;
+
+  constructor(
+    readonly ref: PublisherRef,
+    public drain: RelayDrain,
+    /** Some of its keys may have a parked event: each claimed event with a key is asked about. */
+    public holds: boolean,
+    now: number,
+  ) {
+    this.id = publisherId(ref);
+    this.lastEventAt = now;
+    this.#quota = drain.request.quota ?? null;
+  }
+
+  get weight(): number {
+    return this.drain.request.weight ?? 1;
+  }
+
+  /** True if a claim may find something. */
+  get hasWork(): boolean {
+    return this.ending === null && (this.cursor !== null || this.queue.size > 0);
+  }
+
+  /** Events that are known to wait; Infinity = not counted. */
+  get waiting(): number {
+    return this.cursor === null ? this.queue.size : Infinity;
+  }
+
+  /** A look found this id. */
+  found(id: string): void {
+    if (this.cursor !== null && compareIds(id, this.cursor) > 0) {
+      this.#skipped = true;
+      return;
+    }
+    this.queue.add(id);
+    if (this.queue.size > QUEUE_LIMIT) this.rescan();
+  }
+
+  scanBegins(): void {
+    this.#skipped = false;
+  }
+
+  /** A scan read up to `last` (null = nothing). */
+  scanned(last: string | null, exhausted: boolean): void {
+    if (this.cursor === null) return;
+    if (last !== null) this.cursor = last;
+    if (exhausted && !this.#skipped) this.cursor = null;
+  }
+
+  /** Begins with its first event again: what is in flight is left out by its ids. */
+  rescan(): void {
+    this.queue.clear();
+    this.cursor = START;
+  }
+
+  /** What its quota, or a breaker's probe, allows now beside what is on its way. */
+  allowance(now: number, events: number): Grant {
+    const { request } = this.drain;
+    const probe = request.probe === true ? Math.max(0, request.events - this.#taken.events - this.published) : events;
+    const wanted = Math.min(events, probe, this.#most);
+    const config = this.#config();
+    if (config === null || this.#quota === null || wanted === 0) return { events: wanted, bytes: null };
+    this.#quota = refill(this.#quota, config, now);
+    const free = spend(this.#quota, config, this.#taken.events, this.#taken.bytes);
+    return grantable(free, config, wanted);
+  }
+
+  /** ms until its quota allows something; null = never, 0 = now. */
+  waitMs(now: number): number | null {
+    const config = this.#config();
+    if (config === null || this.#quota === null) return 0;
+    this.#quota = refill(this.#quota, config, now);
+    return waitForTokens(spend(this.#quota, config, this.#taken.events, this.#taken.bytes), config, 1);
+  }
+
+  /** So many were refused together, and one of them is why: the next claims are half as large, until it stands alone. */
+  bisect(refused: number): void {
+    this.#most = Math.max(1, Math.floor(Math.min(refused, this.#most) / 2));
+  }
+
+  took(events: number, bytes: number): void {
+    this.#taken = { events: this.#taken.events + events, bytes: this.#taken.bytes + bytes };
+  }
+
+  gaveBack(events: number, bytes: number): void {
+    this.#taken = { events: this.#taken.events - events, bytes: this.#taken.bytes - bytes };
+  }
+
+  /** A settle changed so many rows: only those are paid. */
+  paid(events: number, bytes: number): void {
+    this.#most *= 2;
+    const config = this.#config();
+    if (config !== null && this.#quota !== null) this.#quota = spend(this.#quota, config, events, bytes);
+  }
+
+  /** The bucket as it goes back to the workflow; null = unlimited. */
+  get quota(): QuotaState | null {
+    return this.#quota;
+  }
+
+  #config(): QuotaConfig | null {
+    return this.drain.request.quota ?? null;
+  }
+}

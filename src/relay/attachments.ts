@@ -1,0 +1,109 @@
+import type { PublisherRef } from '../domain/publisher';
+import { publisherId } from '../domain/publisher';
+import type { DrainEnd, DrainFailure } from '../domain/drain';
+import { FairShares } from '../domain/relay/shares';
+import type { LookedUp } from '../postgres/relay/look';
+import { Attachment } from './attachment';
+import type { RelayDrain } from './attachment';
+
+/** The publishers of one relay under one fence, and which of them have work. */
+export class Attachments {
+  readonly #all = new Map<string, Attachment>();
+  readonly shares = new FairShares();
+  /** Publishers whose quota lets them go on later: their id and when, ms since epoch. */
+  readonly #waiting = new Map<string, number>();
+  /** Those that are to be detached. */
+  readonly #ending = new Set<Attachment>();
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  all(): IterableIterator<Attachment> {
+    return this.#all.values();
+  }
+
+  get(id: string): Attachment | undefined {
+    return this.#all.get(id);
+  }
+
+  /** Replaces an older drain of the same publisher, whose attachment is answered. */
+  add(ref: PublisherRef, drain: RelayDrain, holds: boolean, now: number): Attachment {
+    const attachment = new Attachment(ref, drain, holds, now);
+    const old = this.#all.get(attachment.id);
+    if (old !== undefined) this.remove(old);
+    this.#all.set(attachment.id, attachment);
+    this.shares.add(attachment.id, attachment.weight);
+    this.judge(attachment, now);
+    return attachment;
+  }
+
+  remove(attachment: Attachment): void {
+    this.#ending.delete(attachment);
+    if (this.#all.get(attachment.id) !== attachment) return;
+    this.#all.delete(attachment.id);
+    this.#waiting.delete(attachment.id);
+    this.shares.remove(attachment.id);
+  }
+
+  /** Puts found ids to their publishers. Ids of others are of a publisher that has just left. */
+  found(events: readonly LookedUp[], now: number): void {
+    for (const event of events) {
+      const attachment = this.#all.get(publisherId(event));
+      if (attachment === undefined) continue;
+      attachment.found(event.eventId);
+      if (!this.#waiting.has(attachment.id)) this.judge(attachment, now);
+    }
+  }
+
+  /** Ready if it has work and its quota allows some of it, else not asked until one of them changes. */
+  judge(attachment: Attachment, now: number): void {
+    const { id } = attachment;
+    if (this.#all.get(id) !== attachment) return;
+    this.#waiting.delete(id);
+    if (!attachment.hasWork) return this.shares.idle(id);
+    if (attachment.allowance(now, 1).events > 0) return this.shares.ready(id, attachment.waiting);
+    this.shares.idle(id);
+    const wait = attachment.waitMs(now);
+    // 0: what is on its way has its tokens, and a settle judges anew.
+    if (wait !== null && wait > 0) this.#waiting.set(id, now + wait);
+  }
+
+  /** Judges those whose wait is over; answers when the next one's is, ms since epoch. */
+  refill(now: number): number | null {
+    let next: number | null = null;
+    for (const [id, at] of this.#waiting) {
+      const attachment = this.#all.get(id);
+      if (at <= now && attachment !== undefined) this.judge(attachment, now);
+      else if (next === null || at < next) next = at;
+    }
+    return next;
+  }
+
+  /** From now on nothing more of it is claimed; it leaves when nothing of it is on its way. The first reason counts. */
+  end(attachment: Attachment, end: DrainEnd, failure: DrainFailure | null = null): void {
+    if (attachment.ending !== null || this.#all.get(attachment.id) !== attachment) return;
+    attachment.ending = end;
+    attachment.failure = failure;
+    this.shares.idle(attachment.id);
+    this.#waiting.delete(attachment.id);
+    this.#ending.add(attachment);
+  }
+
+  /** Those that can be detached now. */
+  leaving(): Attachment[] {
+    return [...this.#ending].filter(({ onTheWay }) => onTheWay === 0);
+  }
+
+  get anyReady(): boolean {
+    return this.shares.anyReady;
+  }
+
+  /** A look was cut: what it found is not all there was. */
+  rescanAll(now: number): void {
+    for (const attachment of this.#all.values()) {
+      attachment.rescan();
+      this.judge(attachment, now);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import type { DrainAddress, DrainOutcome } from '../domain/drain';
+import type { ErrorCode } from '../domain/errors';
+import type { PublisherRef } from '../domain/publisher';
+import type { Db } from '../postgres/query';
+import type { RelayKafka } from '../kafka/relay-kafka';
+
+/** What counts and logs; injected, so that a relay knows neither prom-client nor pino. */
+export interface RelayObserver {
+  /** `oldest`: when the oldest event of the batch was accepted, ISO-8601. */
+  published(ref: PublisherRef, count: number, oldest: string): void;
+  parked(ref: PublisherRef, code: string, count: number): void;
+  /** A drain ended in a failure; told once. */
+  failed(ref: PublisherRef, code: string, message: string): void;
+  ended(ref: PublisherRef, outcome: DrainOutcome): void;
+  transaction(relay: number, outcome: 'committed' | 'aborted' | 'unanswered', events: number, ms: number): void;
+  tookOver(relay: number, ms: number, found: { readonly settled: number; readonly strangers: number }): void;
+  /** The relay gives its fence up, or cannot be taken over; told once each. */
+  doubt(relay: number, code: ErrorCode, message: string): void;
+  note(what: string, details: Readonly<Record<string, unknown>>): void;
+}
+
+/** What all relays of one worker share. */
+export interface RelayDeps {
+  readonly db: Db;
+  readonly kafka: RelayKafka;
+  readonly observer: RelayObserver;
+  /** Identity of this worker process, as rows and outcomes name it. */
+  readonly worker: string;
+  /** Hands a drain's outcome to the activity that waits for it. Rejects while Temporal cannot be reached; one that is gone is no error. */
+  readonly complete: (address: DrainAddress, outcome: DrainOutcome) => Promise<void>;
+  /** Most events and bytes of one transaction. */
+  readonly batchEvents: number;
+  readonly batchBytes: number;
+  /** How long a publisher without events stays attached, ms. */
+  readonly lingerMs: number;
+  /** Longest attachment of one drain, ms: shorter than its activity's time-out. */
+  readonly drainMaxMs: number;
+}

@@ -1,0 +1,156 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { OutboxError, errorMessage } from '../domain/errors';
+import type { PublisherRef } from '../domain/publisher';
+import type { AttachAnswer } from '../postgres/relay/attach';
+import { untoldDrains } from '../postgres/relay/detach';
+import { readLeases, releaseLeases, renewLeases } from '../postgres/relay/leases';
+import type { RelayLease } from '../postgres/relay/leases';
+import type { RelayDrain } from './attachment';
+import type { RelayDeps } from './deps';
+import { tellAll } from './keeping';
+import { Relay } from './relay';
+import { takeOver } from './take-over';
+
+const EVERY_MS = 1_000;
+/** Relays that are taken over for a new server at the same time. */
+const RECOVER_AT_ONCE = 4;
+/** How long an attach waits for relays to be recovered, or for another one to give the publisher up, ms. */
+const ATTACH_MS = 15_000;
+const ATTACH_RETRY_MS = 50;
+/** Outcomes that nobody has told after this time (ms): whoever detached died. */
+const UNTOLD_MS = 5_000;
+const UNTOLD_AT_ONCE = 200;
+
+/**
+ * The relays of one worker: leases a main one, takes over those of dead workers with all their publishers, and on a new Postgres server those
+ * that nobody holds, so that what they committed is known before anything is sent.
+ */
+export class Relays {
+  readonly #relays = new Map<number, Relay>();
+  readonly #recovering = new Set<number>();
+  readonly #stop = new AbortController();
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly deps: RelayDeps,
+    private readonly mains = 1,
+  ) {}
+
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  /** Ends all relays after their batch in flight and gives their leases back, publishers included. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#loop;
+    await Promise.all([...this.#relays.values()].map((relay) => relay.stop()));
+  }
+
+  /** How this worker's relays stand. */
+  states(): { readonly relay: number; readonly state: string; readonly publishers: number }[] {
+    return [...this.#relays.values()].map(({ relay, state, publishers }) => ({ relay, state, publishers }));
+  }
+
+  /**
+   * Puts a publisher into the set of one of this worker's relays. `stopped`: an operator stopped it. Rejects when none can take it in time,
+   * with what is in the way.
+   */
+  async attach(ref: PublisherRef, drain: RelayDrain): Promise<AttachAnswer> {
+    const until = Date.now() + ATTACH_MS;
+    for (;;) {
+      const relay = this.#choose();
+      const answer = relay === null ? null : await relay.attach(ref, drain);
+      if (answer?.kind === 'attached' || answer?.kind === 'stopped') return answer;
+      if (Date.now() > until || this.#stop.signal.aborted) throw this.#unattached(answer);
+      await delay(ATTACH_RETRY_MS);
+    }
+  }
+
+  /** The running one with the fewest publishers, else one that is being taken over. */
+  #choose(): Relay | null {
+    const usable = [...this.#relays.values()].filter(({ state }) => state === 'running' || state === 'taking over');
+    const running = usable.filter(({ state }) => state === 'running');
+    const [first, ...others] = running.length > 0 ? running : usable;
+    return others.reduce<Relay | null>(
+      (best, one) => (best === null || one.publishers < best.publishers ? one : best),
+      first ?? null,
+    );
+  }
+
+  #unattached(answer: AttachAnswer | null): OutboxError {
+    const why =
+      answer?.kind === 'owned'
+        ? `relay ${answer.relay} has the publisher and does not give it up`
+        : answer?.kind === 'unrecovered'
+          ? `relays ${answer.relays.slice(0, 10).join(', ')} are not taken over on this Postgres server yet`
+          : 'this worker holds no relay';
+    return new OutboxError(
+      'KAFKA_UNAVAILABLE',
+      `The publisher could not be attached: ${why}. Look at outboxctl doctor; it is tried again.`,
+    );
+  }
+
+  async #run(): Promise<void> {
+    for (let round = 0; !this.#stop.signal.aborted; round += 1) {
+      try {
+        await this.#tend(await this.#lease());
+        if (round % 5 === 0) await tellAll(this.deps, await untoldDrains(this.deps.db, UNTOLD_MS, UNTOLD_AT_ONCE));
+      } catch (error) {
+        this.deps.observer.note('leases of relays could not be tended', { error: errorMessage(error) });
+      }
+      await delay(round === 0 ? 100 : EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    }
+  }
+
+  async #lease(): Promise<RelayLease[]> {
+    for (const [number, { state }] of this.#relays) if (state === 'ended') this.#relays.delete(number);
+    await renewLeases(this.deps.db, this.deps.worker, [...this.#relays.keys(), ...this.#recovering]);
+    return readLeases(this.deps.db);
+  }
+
+  async #tend(leases: readonly RelayLease[]): Promise<void> {
+    const free = leases.filter(
+      ({ relay, holder, halted }) =>
+        holder === null && !halted && !this.#relays.has(relay) && !this.#recovering.has(relay),
+    );
+    // A dead worker's first: their publishers wait.
+    for (const { relay, publishers } of free) if (publishers > 0) this.#take(relay);
+    const lacking = this.mains - [...this.#relays.values()].filter(({ state }) => state !== 'halted').length;
+    const mains = shuffled(free.filter(({ publishers }) => publishers === 0)).slice(0, Math.max(0, lacking));
+    for (const { relay } of mains) this.#take(relay);
+    const unrecovered = free.filter(({ relay, recovered }) => !recovered && !this.#relays.has(relay));
+    await Promise.all(Array.from({ length: RECOVER_AT_ONCE }, () => this.#recover(unrecovered)));
+  }
+
+  #take(relay: number): void {
+    this.#relays.set(relay, new Relay(this.deps, relay));
+  }
+
+  /** Takes over one relay after the other, until none is left, and gives each back at once. */
+  async #recover(left: RelayLease[]): Promise<void> {
+    for (let one = left.shift(); one !== undefined && !this.#stop.signal.aborted; one = left.shift()) {
+      const { relay } = one;
+      this.#recovering.add(relay);
+      try {
+        (await takeOver(this.deps, relay)).producer.destroy();
+      } catch (error) {
+        this.deps.observer.note('a relay that nobody holds could not be taken over', {
+          relay,
+          error: errorMessage(error),
+        });
+      } finally {
+        await releaseLeases(this.deps.db, this.deps.worker, [relay]).catch(() => undefined);
+        this.#recovering.delete(relay);
+      }
+    }
+  }
+}
+
+/** Workers that start together should not all want the same relay. */
+function shuffled<T>(list: readonly T[]): T[] {
+  return list
+    .map((value) => ({ value, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ value }) => value);
+}

@@ -1,0 +1,49 @@
+import { InFlight } from '../domain/relay/in-flight';
+import { Pace } from '../domain/relay/pace';
+import type { RelayProducer } from '../kafka/transaction/relay-producer';
+import type { Horizon } from '../postgres/relay/look';
+import type { TakenRelay } from '../postgres/relay/relays';
+import { Attachments } from './attachments';
+import type { RelayDeps } from './deps';
+import { Signal } from './signal';
+
+/** What the loops of a relay share under one fence. It dies with the fence. */
+export class RunState {
+  readonly set = new Attachments();
+  readonly inFlight = new InFlight();
+  readonly pace: Pace;
+  /** What the last look could see; null = none, and then a publisher may not enter the set. */
+  horizon: Horizon | null = null;
+  /** There may be something to send. */
+  readonly work = new Signal();
+  /** There may be something to detach. */
+  readonly leaving = new Signal();
+  /** Set once: the worker stops, or a loop has met a doubt. No new claim begins. */
+  over = false;
+  /** Members that were locked when they were to be settled, at least 1 until the first look. */
+  unsettled = 1;
+  /** Publishers of older fences whose rows were locked when they were to be adopted. */
+  toAdopt = 0;
+
+  constructor(
+    readonly deps: RelayDeps,
+    readonly held: TakenRelay,
+    readonly producer: RelayProducer,
+  ) {
+    this.pace = new Pace({ maxEvents: deps.batchEvents, maxBytes: deps.batchBytes });
+  }
+
+  /** What an attach met beside the loops: the run ends with it. */
+  failure: { readonly error: unknown } | null = null;
+
+  fail(error: unknown): void {
+    this.failure ??= { error };
+    this.end();
+  }
+
+  end(): void {
+    this.over = true;
+    this.work.set();
+    this.leaving.set();
+  }
+}

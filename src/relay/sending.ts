@@ -1,0 +1,121 @@
+import { failpoint } from '../failpoints/failpoint';
+import { OutboxError } from '../domain/errors';
+import type { TransactionResult } from '../kafka/transaction/types';
+import { compose } from './compose';
+import type { Prepared } from './compose';
+import { release } from './refusals';
+import { handleRefusals } from './refusals';
+import { screened } from './screen';
+import type { RunState } from './run-state';
+import { Settling } from './settling';
+
+/** Without work the loop looks so often (ms) whether a quota lets somebody go on. */
+const IDLE_MS = 100;
+
+/**
+ * P1 and P2 until the run is over, one transaction after the other:
+ *
+ *   claim n ─→ transaction n ─→ settle n
+ *                 claim n+1 ─→ transaction n+1 ─→ …     transaction n+2 begins when settle n is over
+ *
+ * While there is a backlog the next batch is claimed beside the transaction; otherwise after it, so that it takes what came meanwhile.
+ * Rejects with the doubt that ends this fence; then nothing is known of the last batch until the relay is taken over anew.
+ */
+export async function sendOn(state: RunState): Promise<void> {
+  const settling = new Settling(state);
+  let seq = state.held.settled.seq + 1;
+  let following: Promise<Prepared | null> | null = null;
+  try {
+    for (;;) {
+      const prepared: Prepared | null = following === null ? await nextOf(state) : await following;
+      following = null;
+      if (prepared === null) {
+        if (state.over) break;
+        continue;
+      }
+      await settling.idle();
+      if (state.over) {
+        release(state, prepared);
+        break;
+      }
+      const began = performance.now();
+      const sent = send(state, prepared, seq);
+      if (isBacklog(state, prepared)) following = nextOf(state, false);
+      following?.catch(() => undefined);
+      const result = await sent;
+      const ms = performance.now() - began;
+      if (result.kind === 'committed') {
+        state.deps.observer.transaction(state.held.relay, 'committed', prepared.events, ms);
+        state.pace.took({
+          events: prepared.events,
+          bytes: prepared.bytes,
+          transactionMs: ms,
+          settleMs: settling.lastMs,
+        });
+        settling.add({ prepared, seq, ledgerOffset: result.ledgerOffset, places: result.places });
+        seq += 1;
+      } else if (result.kind === 'refused') {
+        state.deps.observer.transaction(state.held.relay, 'aborted', prepared.events, ms);
+        // A prepared claim may have later events of the keys that now wait.
+        const dropped = await following;
+        following = null;
+        if (dropped !== null) release(state, dropped);
+        await settling.idle();
+        await handleRefusals(state, prepared, result.refusals);
+      } else {
+        state.deps.observer.transaction(state.held.relay, 'unanswered', prepared.events, ms);
+        throw unanswered(result);
+      }
+      if (result.epochSpent) {
+        await settling.idle();
+        throw new OutboxError(
+          'KAFKA_INDEFINITE',
+          'The end of a transaction had to be repeated; the relay goes on in a new epoch.',
+        );
+      }
+    }
+  } finally {
+    state.end();
+    const left = await following?.catch(() => null);
+    if (left != null) release(state, left);
+  }
+  await settling.idle();
+}
+
+/** Waits for work and claims it. Null when there is none after a while, or the run is over. */
+async function nextOf(state: RunState, waits = true): Promise<Prepared | null> {
+  if (state.over) return null;
+  if (!state.set.anyReady && waits) await state.work.wait(IDLE_MS);
+  if (state.over || state.horizon === null || !state.set.anyReady) return null;
+  const { deps, held, set, inFlight, horizon, pace } = state;
+  const claimed = await compose(deps, held, set, inFlight, horizon, pace.budget());
+  if (claimed === null) return null;
+  await failpoint('relay_after_claim');
+  return screened(state, claimed);
+}
+
+function isBacklog(state: RunState, prepared: Prepared): boolean {
+  return state.set.anyReady && prepared.events * 2 >= state.pace.budget().events;
+}
+
+function send(state: RunState, prepared: Prepared, seq: number): Promise<TransactionResult> {
+  return state.producer.transact({
+    seq,
+    fence: state.held.fence,
+    groups: prepared.groups.map(({ attachment, events }) => ({
+      publisher: attachment.ref,
+      events: events.map(({ event }) => event),
+      fingerprints: events.map(({ fingerprint }) => fingerprint),
+      ...(attachment.drain.request.plainKey !== undefined && { plainKey: attachment.drain.request.plainKey }),
+    })),
+  });
+}
+
+function unanswered({ partitions }: Extract<TransactionResult, { kind: 'unanswered' }>): OutboxError {
+  const named = partitions.map(({ topic, partition }) => `${topic}/${partition}`).join(', ');
+  return new OutboxError(
+    'KAFKA_TIMEOUT',
+    `Kafka did not answer for ${named}: the transaction is not committed. Check the brokers that lead them; the relay is taken over anew.`,
+    { details: { partitions: partitions.slice(0, 20) } },
+  );
+}

@@ -1,0 +1,125 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { OutboxError, isOutboxError } from '../domain/errors';
+import { publisherId } from '../domain/publisher';
+import type { Settled } from '../domain/relay/types';
+import { failpoint } from '../failpoints/failpoint';
+import type { Placement } from '../sinks/sink';
+import { settleBatch } from '../postgres/relay/settle';
+import type { PlacedMember, SettleResult } from '../postgres/relay/settle';
+import type { Prepared } from './compose';
+import type { RunState } from './run-state';
+
+/** A refused statement (a deadlock, a cancelled query) has changed nothing: it is tried again so often. */
+const TRIES = 5;
+
+/** What Kafka has committed and Postgres does not say yet. */
+export interface Committed {
+  readonly prepared: Prepared;
+  readonly seq: number;
+  readonly ledgerOffset: number;
+  readonly places: readonly (readonly Placement[])[];
+}
+
+/**
+ * P3: settles batches one after the other, beside the claim and the transaction of the next. One may be under way while the next batch is
+ * sent; it is over before the one after that is sent.
+ */
+export class Settling {
+  #running: Promise<void> | null = null;
+  #failure: unknown = null;
+  /** L. */
+  #settled: Settled;
+  /** ms that the last settle took. */
+  lastMs = 0;
+
+  constructor(private readonly state: RunState) {
+    this.#settled = state.held.settled;
+  }
+
+  /** Resolves when nothing is being settled; rejects with the doubt that a settle ended in. */
+  async idle(): Promise<void> {
+    await this.#running;
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  /** Call only when idle. */
+  add(batch: Committed): void {
+    this.#running = this.#settle(batch).then(
+      () => {
+        this.#running = null;
+      },
+      (error: unknown) => {
+        this.#running = null;
+        this.#failure = error;
+        this.state.end();
+      },
+    );
+  }
+
+  async #settle(batch: Committed): Promise<void> {
+    const began = performance.now();
+    const { held } = this.state;
+    const next: Settled = { offset: batch.ledgerOffset, kind: 'batch', seq: batch.seq, fence: held.fence };
+    await failpoint('relay_before_settle');
+    const result = await this.#written(batch, next);
+    await failpoint('relay_after_settle');
+    this.#settled = next;
+    this.lastMs = performance.now() - began;
+    this.#account(batch.prepared, result);
+  }
+
+  /** Any unknown answer gives the fence up: the rejection is the run's end. */
+  async #written(batch: Committed, next: Settled): Promise<SettleResult> {
+    const { deps, held } = this.state;
+    const members = membersOf(batch);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await settleBatch(deps.db, held, { before: this.#settled.offset, next, members });
+      } catch (error) {
+        if (tries >= TRIES || !isRefused(error)) throw error;
+        await delay(20 * tries);
+      }
+    }
+  }
+
+  #account({ groups }: Prepared, { counts, unsettled }: SettleResult): void {
+    const { state } = this;
+    state.unsettled += unsettled;
+    const changed = new Map(counts.map((count) => [publisherId(count), count]));
+    const now = Date.now();
+    for (const { attachment, events, bytes } of groups) {
+      const count = changed.get(attachment.id);
+      attachment.gaveBack(events.length, bytes);
+      if (count !== undefined) {
+        attachment.paid(count.events, bytes);
+        attachment.published += count.events;
+        state.deps.observer.published(attachment.ref, count.events, events[0]?.event.createdAt ?? '');
+      }
+      attachment.batches += 1;
+      attachment.onTheWay -= 1;
+      state.inFlight.settled(events.map(({ event }) => event.id));
+      if (attachment.ending !== null) state.leaving.set();
+      state.set.judge(attachment, now);
+    }
+    if (state.set.anyReady) state.work.set();
+  }
+}
+
+function membersOf({ prepared, places }: Committed): PlacedMember[] {
+  return prepared.groups.flatMap(({ events }, g) =>
+    events.map(({ event, fingerprint }, i) => ({
+      tenant: event.tenant,
+      eventId: event.id,
+      fingerprint,
+      partition: places[g]?.[i]?.partition ?? null,
+      offset: places[g]?.[i]?.offset ?? null,
+    })),
+  );
+}
+
+/** The server answered that it has not done it. No answer, and FENCED, are no such answer. */
+function isRefused(error: unknown): error is OutboxError {
+  return (
+    isOutboxError(error) && error.code !== 'FENCED' && /^(40|55|57014)/.test(String(error.details['sqlstate'] ?? ''))
+  );
+}

@@ -1,0 +1,115 @@
+import { ActivityNotFoundError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import type { Config } from '../config';
+import type { DrainAddress, DrainOutcome } from '../domain/drain';
+import { publisherId } from '../domain/publisher';
+import { RelayKafka } from '../kafka/relay-kafka';
+import { createPool } from '../postgres/pool';
+import { readLedgerKey } from '../postgres/relay/installation';
+import type { RelayObserver } from '../relay/deps';
+import { Relays } from '../relay/relays';
+import type { Foundation } from './foundation';
+import { kafkaOptions } from './sink';
+
+/** Below the 30 minutes that a drain's activity has. */
+const DRAIN_MAX_MS = 25 * 60_000;
+/** Of a relay: looks, a claim of named events and a scan side by side, a settle, what detaches, and a lease. */
+const CONNECTIONS_PER_RELAY = 6;
+
+export interface RunningRelays {
+  readonly relays: Relays;
+  stop(): Promise<void>;
+}
+
+/** The relays of one worker, with connections of their own: statements of relays must not queue behind others'. */
+export async function startRelays(
+  config: Config,
+  foundation: Foundation,
+  client: Client,
+  worker: string,
+): Promise<RunningRelays> {
+  const { logger } = foundation;
+  const { key, relays: partitions } = await readLedgerKey(foundation.pool);
+  const kafka = new RelayKafka({
+    ...kafkaOptions(config, foundation),
+    installation: 'outbox',
+    ledgerKey: key,
+  });
+  await kafka.ensureLedger({ partitions, singleBroker: config.relays.singleBroker });
+  const pool = createPool(foundation.databaseUrl, {
+    max: CONNECTIONS_PER_RELAY * (config.relays.mains + 2),
+    applicationName: 'temporal-outbox relays',
+    throughPooler: config.database.directUrl !== config.database.url,
+    ...(config.database.sslCa === null ? {} : { ssl: { ca: config.database.sslCa } }),
+    prepares: true,
+    onError: (error) => logger.warn({ code: error.code }, error.message),
+  });
+  const relays = new Relays(
+    {
+      db: pool,
+      kafka,
+      observer: relayObserver(foundation),
+      worker,
+      complete: (address, outcome) => complete(client, address, outcome),
+      batchEvents: config.drain.batchEvents,
+      batchBytes: config.drain.batchBytes,
+      lingerMs: config.relays.lingerMs,
+      drainMaxMs: DRAIN_MAX_MS,
+    },
+    config.relays.mains,
+  );
+  relays.start();
+  return {
+    relays,
+    async stop() {
+      await relays.stop();
+      kafka.close();
+      await pool.end();
+    },
+  };
+}
+
+/** An activity that is gone has a workflow that was terminated or gave it up: nobody waits for the outcome. */
+async function complete(client: Client, address: DrainAddress, outcome: DrainOutcome): Promise<void> {
+  try {
+    await client.activity.complete(address, outcome);
+  } catch (error) {
+    if (!(error instanceof ActivityNotFoundError)) throw error;
+  }
+}
+
+/** Counts what relays do and logs each failure once, with tenant and cause. */
+function relayObserver({ metrics, logger }: Foundation): RelayObserver {
+  const labelOf = (tenant: string): { tenant_id: string } => ({ tenant_id: metrics.tenants.of(tenant) });
+  return {
+    published(ref, count, oldest) {
+      metrics.published.inc(labelOf(ref.tenant), count);
+      if (oldest !== '') metrics.publishLatency.observe(Math.max(0, Date.now() - Date.parse(oldest)) / 1000);
+    },
+    parked(ref, code, count) {
+      metrics.parked.inc({ ...labelOf(ref.tenant), code }, count);
+    },
+    failed(ref, code, message) {
+      metrics.drainFailures.inc({ ...labelOf(ref.tenant), code });
+      logger.error({ tenant: ref.tenant, publisher: publisherId(ref), code }, message);
+    },
+    ended(ref, outcome) {
+      metrics.drains.inc({ end: outcome.end });
+      if (outcome.quota !== undefined && outcome.recorded > 0)
+        metrics.quotaSpent.inc(labelOf(ref.tenant), outcome.recorded);
+    },
+    transaction(_relay, outcome) {
+      metrics.transactions.inc({ outcome: outcome === 'unanswered' ? 'indefinite' : outcome });
+    },
+    tookOver(relay, ms, found) {
+      logger.info({ relay, ms: Math.round(ms), ...found }, 'relay taken over');
+    },
+    doubt(relay, code, message) {
+      metrics.producerReinits.inc({ reason: code });
+      logger.warn({ relay, code }, message);
+    },
+    note(what, details) {
+      logger.warn(details, what);
+    },
+  };
+}
