@@ -1,15 +1,21 @@
 import type { OutboxEvent } from '../domain/event';
 import type { PlainKey } from '../domain/plain-key';
+import { Deadline } from '../sinks/kafka/deadline';
 import { withPlainKey } from '../sinks/kafka/partitioner';
 import { preflightOf } from '../sinks/kafka/preflight';
+import type { TopicPartitions } from '../sinks/kafka/protocol';
 import { HeaderRuns } from '../sinks/kafka/record-headers';
 import { Shared } from '../sinks/kafka/shared';
 import type { Preflight } from '../sinks/sink';
 import { ensureLedger, ledgerState } from './ledger/ledger-topic';
 import type { LedgerState, LedgerTopicOptions } from './ledger/ledger-topic';
-import { producerName, relaySettings } from './relay-settings';
+import { producerName, relaySettings, relayTransactionalId } from './relay-settings';
 import type { RelayKafkaOptions, RelaySettings } from './relay-settings';
+import { describeTransaction } from './transaction/describe';
+import { probePartitions } from './transaction/probe';
+import type { ProbeResult } from './transaction/probe';
 import { RelayProducer } from './transaction/relay-producer';
+import type { DescribedTransaction } from './wire/describe-transactions';
 
 /** Kafka for all relays of a process: settings, one connection for questions, what is known of topics. Nothing is connected until it is used. */
 export class RelayKafka {
@@ -58,6 +64,27 @@ export class RelayKafka {
   /** How the ledger's topic stands; null = it is missing. Takes and makes nothing. */
   async ledgerState(): Promise<LedgerState | null> {
     return this.#shared.use('looking at the ledger', (connections) => ledgerState(connections, this.ledgerTopic));
+  }
+
+  /**
+   * Whether transactions with these partitions end. `slot` names the probe's transactional id: two probes of one slot fence each other,
+   * and one that found a partition pending keeps its slot until that has healed.
+   */
+  probe(slot: string, topics: readonly TopicPartitions[], limitMs: number): Promise<ProbeResult> {
+    const { installation, kafka } = this.#settings;
+    return probePartitions(kafka, `${installation}.${kafka.installId}.probe-${slot}`, topics, limitMs);
+  }
+
+  /** The relay's last transaction as its coordinator has it, without taking over; null = it never had one, or it has expired. */
+  describeTransaction(relay: number): Promise<DescribedTransaction | null> {
+    const { kafka } = this.#settings;
+    return this.#shared.use(`describing the transaction of relay ${relay}`, (connections) =>
+      describeTransaction(
+        connections,
+        relayTransactionalId(this.#settings, relay),
+        new Deadline(kafka.requestTimeoutMs),
+      ),
+    );
   }
 
   /** True if Kafka answers now. Bounded by `timeoutMs`. */

@@ -1,11 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { AnswerError, CODE, isAnswer } from '../../sinks/kafka/answer-error';
 import type { Broker, Connections } from '../../sinks/kafka/connections';
-import { Deadline, DeadlineError } from '../../sinks/kafka/deadline';
+import type { Deadline } from '../../sinks/kafka/deadline';
 import { MalformedAnswerError } from '../../sinks/kafka/failures';
 import type { TopicPartitions } from '../../sinks/kafka/protocol';
 import type { ProducerIdentity } from '../../sinks/kafka/record-batch';
 import { COORDINATOR_BUSY } from '../../sinks/kafka/refusals';
+import { endTransaction } from './ending';
 
 /** Codes that no waiting mends. */
 const FINAL = [
@@ -13,8 +13,6 @@ const FINAL = [
   CODE.CLUSTER_AUTHORIZATION_FAILED,
   CODE.INVALID_TRANSACTION_TIMEOUT,
 ] as const;
-/** An EndTxn without an answer is repeated after this (ms), beside the one before. */
-const REPEAT_MS = 1_500;
 
 /** A transactional id's producer at its coordinator: the requests that open and end transactions. */
 export class Epoch {
@@ -25,6 +23,8 @@ export class Epoch {
     private readonly connections: Connections,
     readonly transactionalId: string,
     private readonly transactionTimeoutMs: number,
+    /** Makes connections beside those; the owner destroys them. */
+    private readonly fresh: () => Connections,
   ) {}
 
   get identity(): ProducerIdentity {
@@ -74,52 +74,19 @@ export class Epoch {
     );
   }
 
-  /**
-   * Ends the open transaction. The only request that is repeated without an answer: it says the same each time. Resolves with true if it
-   * was: then the lost one may still arrive, and this epoch must not open another transaction.
-   */
+  /** Ends the open transaction. After `repeated` this epoch must not open another one. */
   async end(deadline: Deadline, commit: boolean): Promise<{ readonly repeated: boolean }> {
-    let lost = 0;
-    const attempts: Promise<Attempt>[] = [];
-    for (let wait = 2; ; wait = Math.min(200, wait * 2)) {
-      deadline.check();
-      attempts.push(this.#endOnce(commit));
-      const result = await this.#firstOf(attempts, Math.min(REPEAT_MS, deadline.remaining()));
-      if (result === 'silence') lost += 1;
-      else if (result.error === null) return { repeated: lost > 0 };
-      else {
-        attempts.length = 0;
-        if (!isAnswer(result.error, ...COORDINATOR_BUSY)) {
-          if (result.error instanceof AnswerError) throw result.error;
-          lost += 1;
-        }
-        if (!isAnswer(result.error, CODE.CONCURRENT_TRANSACTIONS)) this.#coordinator = null;
-        if (deadline.remaining() < wait) throw result.error;
-        await delay(wait);
-      }
-    }
-  }
-
-  /** Settles with the first attempt that has an answer, or with silence after `ms`. */
-  async #firstOf(attempts: readonly Promise<Attempt>[], ms: number): Promise<Attempt | 'silence'> {
-    try {
-      return await new Deadline(ms).race(Promise.race(attempts));
-    } catch (error) {
-      if (error instanceof DeadlineError) return 'silence';
-      throw error;
-    }
-  }
-
-  /** Never rejects: earlier attempts go on while the next one is under way. */
-  async #endOnce(commit: boolean): Promise<Attempt> {
-    try {
-      const broker = await this.#coordinatorNow();
-      const request = { ...this.#epoch(), transactionResult: commit };
-      const { errorCode } = await this.connections.ask(broker, 'EndTxn', request);
-      return { error: errorCode === 0 ? null : new AnswerError(errorCode, 'EndTxn') };
-    } catch (error) {
-      return { error };
-    }
+    const once = async (connections: Connections): Promise<void> => {
+      const broker =
+        connections === this.connections
+          ? await this.#coordinatorNow()
+          : await connections.coordinator('transaction', this.transactionalId);
+      const { errorCode } = await connections.ask(broker, 'EndTxn', { ...this.#epoch(), transactionResult: commit });
+      if (errorCode === 0) return;
+      if (errorCode !== CODE.CONCURRENT_TRANSACTIONS) this.#coordinator = null;
+      throw new AnswerError(errorCode, 'EndTxn');
+    };
+    return endTransaction(once, this.connections, this.fresh, deadline);
   }
 
   async #atCoordinator<T>(
@@ -144,9 +111,4 @@ export class Epoch {
     const { producerId, producerEpoch } = this.identity;
     return { transactionalId: this.transactionalId, producerId: String(producerId), producerEpoch };
   }
-}
-
-interface Attempt {
-  /** Null = acknowledged. */
-  readonly error: unknown;
 }

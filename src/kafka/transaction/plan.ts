@@ -91,6 +91,7 @@ export function withoutLeader(part: Part): Refusal {
     code: 'KAFKA_UNAVAILABLE',
     reason: `Partition ${part.partition} of topic "${part.topic}" has no leader that takes records. Check the brokers that hold its replicas.`,
     events: placesOf(part),
+    byItself: false,
   };
 }
 
@@ -108,8 +109,8 @@ function newPart(topic: string, partition: number, leader: number): Part {
 function unusable(topic: string, info: TopicInfo | undefined, events: EventPlace[]): Refusal {
   if (info !== undefined && info.state !== 'healthy') {
     const code = info.state === 'forbidden' ? 'KAFKA_TOPIC_FORBIDDEN' : 'KAFKA_TOPIC_MISSING';
-    return { topic, partition: null, code, reason: info.reason, events };
+    return { topic, partition: null, code, reason: info.reason, events, byItself: false };
   }
   const reason = `Nothing is known of topic "${topic}". Create it.`;
-  return { topic, partition: null, code: 'KAFKA_TOPIC_MISSING', reason, events };
+  return { topic, partition: null, code: 'KAFKA_TOPIC_MISSING', reason, events, byItself: false };
 }

@@ -30,7 +30,8 @@ type State = 'new' | 'ready' | 'busy' | 'dead';
  * is an OutboxError, but for what `onChunk` itself rejects with.
  */
 export class RelayProducer {
-  readonly #connections: Connections;
+  /** The first is the one of all requests but a repeated EndTxn. */
+  readonly #connections: Connections[] = [];
   readonly #epoch: Epoch;
   readonly #transaction: Transaction;
   #state: State = 'new';
@@ -42,9 +43,10 @@ export class RelayProducer {
     private readonly runs: HeaderRuns,
   ) {
     const { kafka } = settings;
-    this.#connections = new Connections(kafka);
-    this.#epoch = new Epoch(this.#connections, relayTransactionalId(settings, relay), kafka.transactionTimeoutMs);
-    const sender = new Sender(this.#connections, directory, this.#epoch, new WriterPool());
+    const connections = this.#connect();
+    const id = relayTransactionalId(settings, relay);
+    this.#epoch = new Epoch(connections, id, kafka.transactionTimeoutMs, () => this.#connect());
+    const sender = new Sender(connections, directory, this.#epoch, new WriterPool());
     this.#transaction = new Transaction(settings, directory, this.#epoch, sender, relay);
   }
 
@@ -77,7 +79,8 @@ export class RelayProducer {
    */
   async readLedger(from: number, upTo: number, onChunk: OnChunk): Promise<void> {
     const { kafka, codec } = this.settings;
-    const log = new LedgerLog(this.#connections, { topic: kafka.ledgerTopic, partition: this.relay });
+    const [connections = this.#connect()] = this.#connections;
+    const log = new LedgerLog(connections, { topic: kafka.ledgerTopic, partition: this.relay });
     const decode = (bytes: Buffer) => codec.decode(bytes, this.relay);
     // What the caller's own work rejects with is not Kafka's to explain.
     let own: { readonly error: unknown } | null = null;
@@ -113,7 +116,13 @@ export class RelayProducer {
   /** Closes the sockets; an open transaction stays open until the next take-over or its time-out. Idempotent. */
   destroy(): void {
     this.#state = 'dead';
-    this.#connections.destroy();
+    for (const connections of this.#connections) connections.destroy();
+  }
+
+  #connect(): Connections {
+    const connections = new Connections(this.settings.kafka);
+    this.#connections.push(connections);
+    return connections;
   }
 
   #headers(seq: number): HeaderWriter {

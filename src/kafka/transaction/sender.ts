@@ -154,7 +154,7 @@ export class Sender {
       if (info === undefined || info.state === 'healthy') return true;
       const code = info.state === 'forbidden' ? 'KAFKA_TOPIC_FORBIDDEN' : 'KAFKA_TOPIC_MISSING';
       const { topic, partition } = part;
-      sent.refusals.push({ topic, partition, code, reason: info.reason, events: placesOf(part) });
+      sent.refusals.push({ topic, partition, code, reason: info.reason, events: placesOf(part), byItself: false });
       return false;
     });
   }
@@ -202,5 +202,6 @@ function refusalOf(
     code,
     reason: `${message}${reason === '' ? '' : ` (${reason})`}. ${remedy}`,
     events: named.length > 0 ? named : all,
+    byItself: named.length > 0 || all.length === 1,
   };
 }

@@ -165,7 +165,8 @@ function refusedTopic(error: unknown, parts: readonly Part[]): Refusal | null {
   const [code, remedy] = missing
     ? (['KAFKA_TOPIC_MISSING', 'Create the topic, or allow its creation on demand.'] as const)
     : (['KAFKA_TOPIC_FORBIDDEN', 'Grant Write and Describe on the topic.'] as const);
-  return { topic, partition: null, code, reason: `${message}. ${remedy}`, events: own.flatMap(placesOf) };
+  const events = own.flatMap(placesOf);
+  return { topic, partition: null, code, reason: `${message}. ${remedy}`, events, byItself: false };
 }
 
 /** The place of each event, aligned with the batch's groups. */

@@ -34,8 +34,10 @@ export interface Refusal {
   readonly code: ErrorCode;
   /** Plain words that end with the remedy. */
   readonly reason: string;
-  /** Where the broker named single records, those alone; else all that were sent there together. */
+  /** Where the broker named single records, those alone; else all that were to go there together. */
   readonly events: readonly EventPlace[];
+  /** True if each of `events` was refused for itself: it was alone, or the broker named it. Only then may it be parked. */
+  readonly byItself: boolean;
 }
 
 /**
