@@ -27,6 +27,7 @@ export class DevServer {
     mkdirSync(folder, { recursive: true });
     const binary = await temporalBinary(cacheFolder(folder, process.env), process.env, console.error);
     const server = new DevServer(binary, folder, await choosePort('', {}, undefined, new Set()), pragmas);
+    process.once('exit', () => server.#process?.kill('SIGKILL'));
     await server.up();
     return server;
   }

@@ -11,8 +11,10 @@ import { race } from './race';
 import { restart } from './restart';
 import { wakeCost } from './wakes';
 
-const BEST: Pragmas = 'WAL/FULL';
+const BEST: Pragmas = 'WAL/NORMAL';
 const ALL: readonly Pragmas[] = ['shipped', 'WAL/FULL', 'WAL/NORMAL', 'WAL/OFF'];
+
+const KINDS = ['returns', 'here', 'elsewhere', 'local', 'unpolled', 'signal', 'local-signal'] as const;
 
 type Part = (folder: string) => Promise<unknown>;
 
@@ -33,33 +35,34 @@ async function inTurn<I, T>(items: readonly I[], task: (item: I) => Promise<T>):
 }
 
 const PARTS: Readonly<Record<string, Part>> = {
-  wakes: (folder) =>
-    on(folder, BEST, (server) =>
-      inTurn(['returns', 'here', 'elsewhere', 'local', 'unpolled', 'signal', 'local-signal'] as const, (kind) =>
-        wakeCost(server, kind),
-      ),
-    ),
+  wakes: (folder) => on(folder, BEST, (server) => inTurn([...KINDS, ...KINDS], (kind) => wakeCost(server, kind))),
   eager: (folder) =>
     on(folder, BEST, (server) =>
       inTurn([true, false, true, false], (eager) =>
         wakeCost(server, 'elsewhere', { eager, name: eager ? 'eager' : 'not eager' }),
       ),
     ),
-  pragmas: (folder) =>
-    inTurn(ALL, (pragmas) =>
-      on(folder, pragmas, async (server) => ({
-        pragmas,
-        wakes: await inTurn(['returns', 'elsewhere'] as const, (kind) => wakeCost(server, kind, { lone: 30 })),
-      })),
-    ),
+  pragmas: async (folder) => {
+    const servers = await inTurn(ALL, (pragmas) =>
+      DevServer.start(join(folder, `p-${pragmas.replace('/', '-')}`), pragmas),
+    );
+    const turns = [...servers, ...servers].map((server, turn) => ({ server, pragmas: ALL[turn % ALL.length] }));
+    const result = await inTurn(turns, async ({ server, pragmas }) => ({
+      pragmas,
+      ...(await wakeCost(server, 'elsewhere', { lone: 20 })),
+    }));
+    await Promise.all(servers.map((server) => server.end('SIGTERM')));
+    return result;
+  },
   restart: (folder) =>
-    inTurn(ALL, (pragmas) =>
+    inTurn(['WAL/NORMAL', 'WAL/FULL', 'WAL/OFF'] as const, (pragmas) =>
       on(join(folder, 'restart'), pragmas, async (server) => ({
         pragmas,
-        ...{ term: await restart(server, 'SIGTERM', 100), kill: await restart(server, 'SIGKILL', 100) },
+        term: await restart(server, 'SIGTERM', 100),
+        kill: await restart(server, 'SIGKILL', 100),
       })),
     ),
-  open: (folder) => on(join(folder, 'open'), BEST, (server) => manyOpen(server, 10_000, 10_000, 50)),
+  open: (folder) => on(join(folder, 'open'), BEST, (server) => manyOpen(server, 10_000, 5_000, 50)),
   killed: (folder) =>
     on(folder, BEST, async (server) => [
       await workerKilled(server, 1_000, 200),
@@ -85,7 +88,7 @@ async function main(args: readonly string[]): Promise<void> {
       const start = now();
       figures[name] = await part(folder);
       console.error(`${name}: ${((now() - start) / 1_000).toFixed(0)} s`);
-      console.log(JSON.stringify({ [name]: figures[name] }, null, 2));
+      for (const figure of [figures[name]].flat()) console.log(name, JSON.stringify(figure));
     }
   } finally {
     if (file !== undefined) writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`);
@@ -93,6 +96,8 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
+// What was started ends with this process, also when it is told to end.
+process.once('SIGTERM', () => process.exit(143));
 main(process.argv.slice(2)).then(
   () => process.exit(0),
   (error: unknown) => {

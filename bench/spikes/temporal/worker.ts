@@ -10,7 +10,12 @@ import type { SpikeSinks } from './workflows';
 /** A worker in a process of its own, so that it can be killed and its CPU be told from the driver's. */
 async function main(settings: WorkerSettings): Promise<void> {
   const { address, taskQueue } = settings;
-  Runtime.install({ logger: new DefaultLogger('WARN'), workerHeartbeatInterval: 0, shutdownSignals: ['SIGTERM'] });
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' } } },
+    workerHeartbeatInterval: 0,
+    shutdownSignals: ['SIGTERM'],
+  });
   const client = new Client({ connection: await Connection.connect({ address }) });
   const worker = await Worker.create({
     connection: await NativeConnection.connect({ address }),

@@ -64,6 +64,7 @@ async function drain(input: SpikeInput, turn: number, box: Box): Promise<Outcome
   const options = {
     startToCloseTimeout: input.startToCloseMs,
     retry: { maximumAttempts: 1 },
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED' as const,
     allowEagerDispatch: input.eager,
     ...(input.ids === 'chosen' && { activityId }),
   };
