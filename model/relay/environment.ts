@@ -53,7 +53,8 @@ function locks(scope: Scope, world: World, add: Add): void {
     const id = index + 1;
     const isLocked = pg.locked.includes(id);
     if (isLocked) add(`e${id} is unlocked`, { pg: { ...pg, locked: pg.locked.filter((other) => other !== id) } });
-    else if (status !== 'absent') add(`e${id} is locked`, { pg: { ...pg, locked: [...pg.locked, id].sort() } }, 'locks');
+    else if (status !== 'absent')
+      add(`e${id} is locked`, { pg: { ...pg, locked: [...pg.locked, id].sort() } }, 'locks');
   }
   for (const item of pg.unsettled) {
     const after = retryUnsettled(scope, pg, item);
@@ -65,10 +66,14 @@ function orders({ rules }: Scope, world: World, add: Add): void {
   const { pg } = world;
   for (const [publisher, { stopped, gone, granted }] of pg.publishers.entries()) {
     if (gone) continue;
-    if (stopped) add(`P${publisher} is resumed`, { pg: withPublisher(pg, publisher, { stopped: false }) }, 'orders');
+    const told = world.told.filter((other) => other !== publisher);
+    if (stopped)
+      add(`P${publisher} is resumed`, { told, pg: withPublisher(pg, publisher, { stopped: false }) }, 'orders');
     else add(`P${publisher} is paused`, { pg: withPublisher(pg, publisher, { stopped: true }) }, 'orders');
     add(`P${publisher} is granted 1 more`, { pg: withPublisher(pg, publisher, { granted: granted + 1 }) }, 'grants');
-    void rules;
+    if (told.length === world.told.length && isPauseComplete(pg, publisher, rules)) {
+      add(`an operator sees P${publisher} paused`, { told: [...told, publisher].sort() });
+    }
   }
 }
 
@@ -122,12 +127,17 @@ function brokers(world: World, add: Add): void {
       add(`retention empties ledger ${relay}`, { kafka: withLedger(kafka, relay, { start: records.length }) }, 'trims');
     }
     const anew = withLedger(kafka, relay, { records: [], start: 0, made: made + 1 });
-    if (world.holders.every(({ step }) => step !== 'apply')) add(`ledger ${relay} is made anew`, { kafka: anew }, 'recreations');
+    if (world.holders.some(({ step }) => step === 'apply')) continue;
+    add(`ledger ${relay} is made anew`, { kafka: anew }, 'recreations');
     for (const [at, record] of records.entries()) {
       const later = records.slice(at + 1).some(({ kind }) => kind === 'batch');
       if (record.kind !== 'batch' || !later) continue;
       const rest = records.map((one, index) => (index === at ? GONE : one));
-      add(`record ${at} of ledger ${relay} vanishes`, { kafka: withLedger(kafka, relay, { records: rest }) }, 'vanishes');
+      add(
+        `record ${at} of ledger ${relay} vanishes`,
+        { kafka: withLedger(kafka, relay, { records: rest }) },
+        'vanishes',
+      );
     }
   }
 }
@@ -140,6 +150,7 @@ function failOvers(world: World, add: Add): void {
   const { pg, standby, old } = world;
   const id = Math.max(pg.id, old?.id ?? 0) + 1;
   const promoted = (from: Server): Server => ({ ...from, id, ancestors: [...from.ancestors, from.id], locked: [] });
+  const told = world.told.filter((publisher) => standby?.publishers[publisher]?.stopped === true);
   add('Postgres is restarted', { pg: promoted(pg), old: null }, 'restarts');
   if (old !== null) add('the old server is gone', { old: null });
   if (world.left.failovers <= 0) return;
@@ -148,7 +159,7 @@ function failOvers(world: World, add: Add): void {
     return;
   }
   const forgot = world.forgot || rowsOf(pg) !== rowsOf(standby);
-  const after = { pg: promoted(standby), standby: null, forgot };
+  const after = { pg: promoted(standby), standby: null, forgot, told };
   add('fail-over: the commits since then are lost', { ...after, old: null }, 'failovers');
   if (world.left.olds > 0) {
     const left = spend(spend(world.left, 'failovers'), 'olds');

@@ -48,6 +48,7 @@ export function toHeal(world: World): World {
     standby: null,
     holders: world.holders.map(() => IDLE),
     spentEpochs: [],
+    told: [],
     halted: null,
     left: { ...NOTHING, runs: PLENTY },
   };
@@ -91,7 +92,8 @@ function differs(a: World, b: World, who: number): boolean {
 function left({ pg, kafka, holders }: World): string | null {
   const stuck = rowsOf(pg).find((item) => statusOf(pg, item) === 'pending');
   if (stuck !== undefined) return `stuck: ${nameOf(stuck)} can never be published`;
-  if (pg.unsettled.length > 0 || holders.some((one) => inFlight(one).length > 0)) return 'stuck: something is never settled';
+  if (pg.unsettled.length > 0 || holders.some((one) => inFlight(one).length > 0))
+    return 'stuck: something is never settled';
   const taken = rowsOf(pg).find((item) => statusOf(pg, item) === 'skipped' && has(kafka.log, item));
   return taken === undefined ? null : `after healing: ${nameOf(taken)} is skipped, but in the log`;
 }

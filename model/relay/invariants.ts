@@ -1,6 +1,6 @@
 import { publisherOf } from './scope';
 import type { Scope } from './scope';
-import { has, isPauseComplete, publisherRow, sameItem, statusOf } from './server';
+import { has, publisherRow, sameItem, statusOf } from './server';
 import type { Item, Server, World } from './world';
 
 /** The promises, checked in every reachable state. Answers what is broken, or null. */
@@ -19,10 +19,12 @@ export function violation(scope: Scope, world: World): string | null {
 
 /** What is wrong with a step: nothing is sent once a pause is complete, or the tenant gone. */
 export function misstep(scope: Scope, before: World, after: World): string | null {
-  for (const { id } of after.kafka.log.slice(before.kafka.log.length)) {
-    const publisher = publisherOf(scope, id);
-    if (publisherRow(before.pg, publisher).gone) return `e${id} is sent although its tenant is deleted`;
-    if (isPauseComplete(before.pg, publisher, scope.rules)) return `e${id} is sent although the pause is complete`;
+  for (const item of after.kafka.log.slice(before.kafka.log.length)) {
+    const publisher = publisherOf(scope, item.id);
+    if (publisherRow(before.pg, publisher).gone) return `${nameOf(item)} is sent although its tenant is deleted`;
+    if (before.told.includes(publisher)) return `${nameOf(item)} is sent although the pause is complete`;
+    const isSkipped = !before.forgot && statusOf(before.pg, item) === 'skipped';
+    if (isSkipped) return `${nameOf(item)} is sent although an operator skipped it`;
   }
   return null;
 }
@@ -64,7 +66,8 @@ function miscounted(scope: Scope, server: Server): string | null {
     const mine = ({ id }: Item): boolean => publisherOf(scope, id) === publisher;
     const published = rowsOf(server).filter((item) => mine(item) && statusOf(server, item) === 'published').length;
     const aside = scope.rules.unsettledCounts ? server.unsettled.filter(mine).length : 0;
-    if (used !== published + aside) return `P${publisher} counts ${used}, and has ${published} published, ${aside} unsettled`;
+    if (used !== published + aside)
+      return `P${publisher} counts ${used}, and has ${published} published, ${aside} unsettled`;
   }
   return null;
 }

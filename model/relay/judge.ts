@@ -1,4 +1,4 @@
-import type { Ledger, Record, Remembered } from './world';
+import type { Ledger, Remembered } from './world';
 import type { Rules } from './rules';
 
 export type Judgement = { readonly halt: string } | { readonly seq: number; readonly n: number };
@@ -12,8 +12,10 @@ export function judge(
   rules: Rules,
 ): Judgement {
   const at = row.settledTo - 1;
-  if (rules.ledgerReachesBack && at >= 0 && ledger.start > at) return { halt: 'ledger trimmed' };
-  if (rules.startsAtL && at >= 0 && markOf(ledger, at) !== row.mark) return { halt: 'another ledger' };
+  if (rules.ledgerReachesBack && ledger.start > Math.max(at, 0)) return { halt: 'ledger trimmed' };
+  const isThere = at < 0 || (at >= ledger.start && markOf(ledger, at) === row.mark);
+  if (rules.startsAtL && !isThere) return { halt: 'another ledger' };
+  if (rules.knowsTopic && at < 0 && ledger.made > 1) return { halt: 'another ledger' };
   let { seq } = row;
   let n = 0;
   for (const record of ledger.records.slice(Math.max(row.settledTo, ledger.start), until)) {
@@ -30,9 +32,11 @@ export function judge(
 
 export function markOf(ledger: Ledger, at: number): string {
   const record = ledger.records[at];
-  return record === undefined || at < ledger.start ? '' : `${ledger.made} ${nameOf(record)}`;
+  if (record === undefined) return '';
+  if (record.kind === 'batch') return batchMark(ledger.made, record.seq, record.fence);
+  return `${ledger.made} barrier f${record.fence} S${record.server}`;
 }
 
-function nameOf(record: Record): string {
-  return record.kind === 'batch' ? `b${record.seq} f${record.fence}` : `barrier f${record.fence} S${record.server}`;
+export function batchMark(made: number, seq: number, fence: number): string {
+  return `${made} b${seq} f${fence}`;
 }

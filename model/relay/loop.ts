@@ -100,7 +100,11 @@ function ends(turn: Turn): void {
   }
   if (turn.can('repeats')) {
     const late = withLate(kafka, { kind: 'commit', relay, epoch: me.epoch });
-    turn.goto(`${what}, no answer`, { sending: { ...sending, end: 'unsure' } }, { kafka: late, ...turn.spent('repeats') });
+    turn.goto(
+      `${what}, no answer`,
+      { sending: { ...sending, end: 'unsure' } },
+      { kafka: late, ...turn.spent('repeats') },
+    );
   }
   if (turn.can('refusals')) refused(turn, sending);
 }
@@ -116,7 +120,11 @@ function refused(turn: Turn, sending: Batch): void {
   const seq = rules.seqAgain ? me.seq : sending.seq;
   const culprit = sending.items.find(({ copy }) => copy === 0) ?? null;
   const what = `EndTxn(abort) of ${sending.seq}`;
-  turn.goto(`${what}: ${named(culprit === null ? [] : [culprit])} is refused`, { sending: null, prepared, claim, seq, culprit }, rest);
+  turn.goto(
+    `${what}: ${named(culprit === null ? [] : [culprit])} is refused`,
+    { sending: null, prepared, claim, seq, culprit },
+    rest,
+  );
   turn.goto(`${what}: a topic is refused`, { sending: null, prepared, claim, seq }, rest);
 }
 
@@ -146,7 +154,7 @@ export function settles(turn: Turn): void {
     if (index > 0 && rules.settlesInOrder) break;
     const then = { settling: me.settling.filter((other) => other !== sent) };
     const statement = (server: Parameters<typeof settle>[1]): ReturnType<Parameters<Turn['ask']>[1]> => {
-      const after = settle(scope, server, kafka, relay, me, sent);
+      const after = settle(scope, server, ledgerOf(kafka, relay).made, relay, me, sent);
       return after === null ? null : { server: after, then };
     };
     turn.ask(`P3: settles ${sent.seq}`, statement);
@@ -162,5 +170,7 @@ function parks(turn: Turn): void {
 }
 
 export function named(items: readonly Item[]): string {
-  return items.map(({ id, version, copy }) => `e${id}${version > 1 ? `v${version}` : ''}${copy === 1 ? 'r' : ''}`).join(' ');
+  return items
+    .map(({ id, version, copy }) => `e${id}${version > 1 ? `v${version}` : ''}${copy === 1 ? 'r' : ''}`)
+    .join(' ');
 }

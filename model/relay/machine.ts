@@ -5,11 +5,11 @@ import { misstep, violation } from './invariants';
 import { loopSteps } from './loop';
 import type { Machine } from '../machine';
 import { membershipSteps } from './membership';
-import { firstWorld } from './scope';
+import { begun } from './prelude';
 import type { Scope } from './scope';
 import { takeOverSteps } from './take-over';
 import { Turn } from './turn';
-import type { Kafka, Next, Server, World } from './world';
+import type { Holder, Kafka, Next, Server, World } from './world';
 
 /** All that can happen next, in any order of holders, writers, operators, brokers and servers. */
 export function successors(scope: Scope, world: World): Next[] {
@@ -30,7 +30,7 @@ export function relayMachine(scope: Scope): Machine<World> {
   const healed = new Map<number, string | null>();
   return {
     name: scope.name,
-    first: firstWorld(scope),
+    first: begun(scope),
     successors: (world) => successors(scope, world),
     misstep: (before, after) => misstep(scope, before, after),
     violation: (world) => violation(scope, world),
@@ -54,15 +54,20 @@ class Prints {
   constructor(private readonly scope: Scope) {}
 
   of(world: World): number {
-    const holders = world.holders.map((one, who) => `${this.scope.holders[who]}:${this.parts.of(one)}`).sort();
+    const holders = world.holders.map((one, who) => `${this.scope.holders[who]}:${this.holder(one)}`).sort();
     const { old, standby } = world;
     const servers = `${old === null ? 0 : this.server(old)} ${standby === null ? 0 : this.server(standby)}`;
     const rest = `${world.spentEpochs.join()} ${world.halted} ${this.parts.of(world.left)}`;
     return hash(`${this.durable(world)} ${holders.join(' ')} ${servers} ${rest}`);
   }
 
-  durable({ pg, kafka, versions, forgot }: World): number {
-    return hash(`${this.server(pg)} ${this.kafka(kafka)} ${this.parts.of(versions)} ${forgot}`);
+  durable({ pg, kafka, versions, forgot, told }: World): number {
+    return hash(`${this.server(pg)} ${this.kafka(kafka)} ${this.parts.of(versions)} ${forgot} ${told.join()}`);
+  }
+
+  /** All holders begin as IDLE, so their fields have one order. */
+  private holder(holder: Holder): number {
+    return this.whole(holder, () => JSON.stringify(Object.values(holder)));
   }
 
   private server(server: Server): number {

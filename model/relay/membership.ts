@@ -69,7 +69,8 @@ function detaches(turn: Turn, publisher: number): void {
   const { left } = turn.spent('moves');
   for (let at = before; at < turn.nexts.length; at += 1) {
     const next = turn.nexts[at];
-    if (next !== undefined) turn.nexts[at] = { ...next, world: { ...next.world, left: { ...next.world.left, moves: left.moves } } };
+    if (next !== undefined)
+      turn.nexts[at] = { ...next, world: { ...next.world, left: { ...next.world.left, moves: left.moves } } };
   }
 }
 

@@ -16,6 +16,8 @@ export interface Scope {
   readonly publishers: number;
   /** Which relay each process holds. */
   readonly holders: readonly number[];
+  /** Processes that hold their relays at the beginning; the first has all publishers. */
+  readonly open: readonly number[];
   /** N at the beginning. */
   readonly relays: number;
   /** Most events of one batch. */
@@ -86,6 +88,7 @@ export function firstWorld(scope: Scope): World {
     spentEpochs: Array.from({ length: relays }, () => 0),
     versions: scope.events.map(({ stored }) => (stored ? 1 : 0)),
     forgot: false,
+    told: [],
     halted: null,
     left: scope.budget,
   };

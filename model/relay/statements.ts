@@ -1,4 +1,4 @@
-import { markOf } from './judge';
+import { batchMark, markOf } from './judge';
 import { ledgerOf, replaceAt } from './kafka';
 import { publishAll } from './publish';
 import type { Scope } from './scope';
@@ -25,10 +25,11 @@ export function applyNext(scope: Scope, server: Server, kafka: Kafka, relay: num
     if (record.kind === 'batch') after = publishAll(scope, server, record.members, 'takeOver');
     after = withRelay(after, relay, { settledTo, seq, mark: markOf(ledger, settledTo - 1) });
   }
+  if (record?.kind === 'barrier' && rules.nWithChunk) after = { ...after, n: Math.max(after.n, record.n) };
   if (me.next + 1 < me.until) return after;
   const closed = me.aside === 'now' ? relayOf(after, relay).closed : me.fence - (rules.closesBelowF ? 1 : 0);
   after = withRelay(after, relay, { closed, recoveredOn: me.server });
-  return { ...after, n: Math.max(after.n, me.n) };
+  return rules.nWithChunk ? after : { ...after, n: Math.max(after.n, me.n) };
 }
 
 /** T5: the publishers that an older fence of this relay owns. */
@@ -65,7 +66,14 @@ export function detach(scope: Scope, server: Server, relay: number, me: Holder, 
   return own || !rules.detachesOwn ? withPublisher(server, publisher, { owner: null }) : server;
 }
 
-export function settle(scope: Scope, server: Server, kafka: Kafka, relay: number, me: Holder, sent: Sent): Server | null {
+export function settle(
+  scope: Scope,
+  server: Server,
+  made: number,
+  relay: number,
+  me: Holder,
+  sent: Sent,
+): Server | null {
   const { rules } = scope;
   if (!mayWrite(server, relay, me, 'Settle', rules)) return null;
   const row = relayOf(server, relay);
@@ -73,7 +81,7 @@ export function settle(scope: Scope, server: Server, kafka: Kafka, relay: number
   if (!follows && rules.settlesInOrder) return null;
   const after = publishAll(scope, server, sent.items, 'settle');
   if (!follows) return after;
-  const mark = markOf(ledgerOf(kafka, relay), sent.at);
+  const mark = batchMark(made, sent.seq, me.fence);
   return withRelay(after, relay, { settledTo: Math.max(row.settledTo, sent.at + 1), seq: sent.seq, mark });
 }
 

@@ -118,7 +118,7 @@ function judges(turn: Turn, what: string, me: Holder, rest: Partial<World>): voi
     turn.givesUp(`${what}: its server is gone`, rest);
     return;
   }
-  const ledger = ledgerOf((rest.kafka ?? world.kafka), relay);
+  const ledger = ledgerOf(rest.kafka ?? world.kafka, relay);
   const verdict = judge(me.row, ledger, me.until, [server.id, ...server.ancestors], rules);
   if ('halt' in verdict) {
     turn.goto(`${what}: halts, ${verdict.halt}`, { ...me, step: 'halted' }, { ...rest, halted: verdict.halt });
@@ -137,7 +137,8 @@ function applies(turn: Turn): void {
     if (after === null) return null;
     const next = Math.min(me.next + 1, me.until);
     if (!isLast) return { server: after, then: { next } };
-    if (me.aside === 'now') return { server: after, then: { step: 'init', aside: 'done', next, row: rowOf(after, relay) } };
+    if (me.aside === 'now')
+      return { server: after, then: { step: 'init', aside: 'done', next, row: rowOf(after, relay) } };
     return { server: after, then: { step: 'adopt', next: 0, until: 0 } };
   });
   if (!rules.adoptsAfterSettling && me.aside === 'no') {
@@ -162,7 +163,9 @@ function adopts(turn: Turn): void {
   } else {
     const { adopting, fence } = me;
     turn.ask('T5, writes what it adopts', (server) => {
-      const publishers = server.publishers.map((row, at) => (adopting.includes(at) ? { ...row, owner: { relay, fence } } : row));
+      const publishers = server.publishers.map((row, at) =>
+        adopting.includes(at) ? { ...row, owner: { relay, fence } } : row,
+      );
       return { server: { ...server, publishers }, then: { step: 'open', set: adopting, adopting: null } };
     });
   }

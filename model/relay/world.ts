@@ -182,6 +182,8 @@ export interface World {
   readonly versions: readonly number[];
   /** A fail-over forgot events, or what operators did: order can no longer be told from rows. */
   readonly forgot: boolean;
+  /** Publishers whose pause an operator has seen complete, and not ended. */
+  readonly told: readonly number[];
   /** What a holder halted for. */
   readonly halted: string | null;
   readonly left: Budget;
