@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import type { RelayKafka } from '../../../src/kafka/relay-kafka';
-import { consume, contents, createTopic } from '../../support/kafka';
+import { consume, contents, createTopic, withAdmin } from '../../support/kafka';
+import { failure } from '../../support/kafka-sink';
 import { openRelay, readAll, relayBatch, relayKafkaWithLedger, result, tenantsEvents } from '../../support/relay-kafka';
 import { testServers } from '../../support/stack';
 
@@ -87,5 +89,99 @@ describe('a relay’s producer', () => {
     expect(records.flatMap(({ record }) => (record.kind === 'batch' ? record.seq : []))).toEqual([1, 2, 3]);
     const [common, own] = [await contents(brokers, topic), await contents(brokers, narrow)];
     expect([common.committed.length, common.aborted.length, own.committed.length]).toEqual([64, 30, 2]);
+  });
+
+  it('says which record was refused, where the broker does', async () => {
+    const strict = await createTopic(brokers, 1, { 'message.timestamp.before.max.ms': '1000' });
+    const { producer } = await openRelay(kafka, 0);
+    const now = new Date().toISOString();
+    const events = tenantsEvents(2, 6, { topic: strict, createdAt: now }).map((event, i) =>
+      i === 3 ? { ...event, createdAt: '2020-01-01T00:00:00.000Z' } : event,
+    );
+    const { refusals } = await result('refused', producer.transact(relayBatch(1, events)));
+    expect(refusals).toMatchObject([{ code: 'EVENT_REFUSED', byItself: true, events: [{ group: 1, index: 1 }] }]);
+    const rest = events.filter((_, i) => i !== 3);
+    await result('committed', producer.transact(relayBatch(1, rest)));
+  });
+
+  it('blames nobody alone for a batch that is too large together', async () => {
+    const narrow = await createTopic(brokers, 1, { 'max.message.bytes': '3000' });
+    const { producer } = await openRelay(kafka, 0);
+    const two = tenantsEvents(2, 2, { topic: narrow, payload: Buffer.alloc(2_000) });
+    const together = await result('refused', producer.transact(relayBatch(1, two)));
+    expect(together.refusals).toMatchObject([{ code: 'EVENT_TOO_LARGE', byItself: false }]);
+    const alone = tenantsEvents(1, 1, { topic: narrow, payload: Buffer.alloc(5_000) });
+    const { refusals } = await result('refused', producer.transact(relayBatch(1, alone)));
+    expect(refusals).toMatchObject([{ code: 'EVENT_TOO_LARGE', byItself: true }]);
+  });
+
+  it('refuses a missing topic before anything is sent, also one that went away since', async () => {
+    const { producer } = await openRelay(kafka, 0);
+    const missing = `missing-${randomUUID()}`;
+    const mixed = [...tenantsEvents(2, 4, { topic }), ...tenantsEvents(1, 1, { topic: missing })];
+    const first = await result('refused', producer.transact(relayBatch(1, mixed)));
+    expect(first.refusals).toMatchObject([{ topic: missing, partition: null, code: 'KAFKA_TOPIC_MISSING' }]);
+    expect(first.refusals[0]?.events).toEqual([{ group: 0, index: 2 }]);
+    const gone = await createTopic(brokers, 1);
+    await result('committed', producer.transact(relayBatch(1, tenantsEvents(1, 1, { topic: gone }))));
+    await withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [gone] }));
+    const second = await result('refused', producer.transact(relayBatch(2, tenantsEvents(1, 2, { topic: gone }))));
+    expect(second.refusals).toMatchObject([{ topic: gone, code: 'KAFKA_TOPIC_MISSING' }]);
+    await result('committed', producer.transact(relayBatch(2, tenantsEvents(2, 4, { topic }))));
+  });
+
+  it('is fenced by the next one of its relay, and not by that of another', async () => {
+    const older = await openRelay(kafka, 1);
+    const other = await openRelay(kafka, 2);
+    const newer = await openRelay(kafka, 1, 2);
+    const batch = relayBatch(1, tenantsEvents(2, 10, { topic }));
+    expect((await failure(older.producer.transact(batch))).code).toBe('KAFKA_FENCED');
+    expect(older.producer.isAlive).toBe(false);
+    expect((await failure(older.producer.transact(batch))).code).toBe('INTERNAL');
+    await result('committed', newer.producer.transact(batch));
+    await result('committed', other.producer.transact(batch));
+    expect((await contents(brokers, topic)).committed).toHaveLength(20);
+  });
+
+  it('sends beside another relay to the same partitions', async () => {
+    const relays = await Promise.all([0, 1, 2].map((relay) => openRelay(kafka, relay)));
+    const places = await Promise.all(
+      relays.map(async ({ producer }, relay) => {
+        const own: string[] = [];
+        for (let seq = 1; seq <= 20; seq += 1) {
+          const batch = relayBatch(seq, tenantsEvents(4, 40, { topic, type: `of-${relay}` }));
+          const { places: taken } = await result('committed', producer.transact(batch));
+          own.push(...taken.flat().map(({ partition, offset }) => `${partition}/${offset}`));
+        }
+        return own;
+      }),
+    );
+    const { committed } = await contents(brokers, topic);
+    expect(committed).toHaveLength(3 * 20 * 40);
+    expect(new Set(places.flat()).size).toBe(3 * 20 * 40);
+    for (const [relay, own] of places.entries()) {
+      const read = committed.filter(({ headers }) => String(headers['event-type']) === `of-${relay}`);
+      expect(read).toHaveLength(own.length);
+    }
+  });
+
+  it('carries 6,000 events of 1,000 tenants in one transaction, and their record in the ledger', async () => {
+    const { producer } = await openRelay(kafka, 3);
+    const events = tenantsEvents(1_000, 6_000, { topic, key: null });
+    const { ledgerOffset } = await result('committed', producer.transact(relayBatch(1, events)));
+    const next = await openRelay(kafka, 3, 2);
+    const [batch, barrier] = await readAll(next.producer, ledgerOffset, next.barrier);
+    expect([batch?.offset, barrier?.offset]).toEqual([ledgerOffset, next.barrier]);
+    const members = batch?.record.kind === 'batch' ? batch.record.groups.flatMap((group) => group.members) : [];
+    expect(members.map(({ eventId }) => Number(eventId)).sort((a, b) => a - b)).toEqual(events.map((_, i) => i));
+  });
+
+  it('can have its last transaction described by anybody', async () => {
+    expect(await kafka.describeTransaction(1)).toBeNull();
+    const { producer } = await openRelay(kafka, 1);
+    await result('committed', producer.transact(relayBatch(1, tenantsEvents(1, 1, { topic }))));
+    const described = await kafka.describeTransaction(1);
+    expect(described?.state).toMatch(/^(Prepare|Complete)Commit$/);
+    expect(described?.producerId).toBeGreaterThanOrEqual(0);
   });
 });
