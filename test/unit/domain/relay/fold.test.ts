@@ -52,7 +52,10 @@ describe('what a take-over concludes from the ledger', () => {
       expect(steps.map(({ batch }) => batch)).toEqual(batches.map((i) => known.records[i]?.record));
       expect(steps.map(({ after }) => after)).toEqual(batches.map((i) => settledAt(known.records, i)));
       expect(settled).toEqual(settledAt(known.records, known.records.length - 1));
-      expect(relays).toBe(32 + known.records.length - 1);
+      const named = known.records
+        .slice(Math.max(0, index))
+        .map(({ record }) => (record.kind === 'barrier' ? record.relays : 0));
+      expect(relays).toBe(Math.max(...named));
     });
   });
 
@@ -171,15 +174,17 @@ describe('what a take-over concludes from the ledger', () => {
       const last = known.records.length - 1;
       const without = takeOver(known, index, chunk, known.records.slice(0, -1));
       expectHalt(without, 'barrier_missing');
-      for (const part of [
-        { fence: known.own.fence + 1 },
-        { server: 'server-0', fence: 99 },
-        { kind: 'batch', seq: 1 },
-      ]) {
+      for (const part of [{ fence: known.own.fence + 1 }, { server: 'another' }, { kind: 'batch', seq: 1 }]) {
         expectHalt(takeOver(known, index, chunk, replaced(known.records, last, part)), 'barrier_missing');
       }
       const beyond = known.records.map((placed, i) => (i === last ? { ...placed, offset: placed.offset + 1 } : placed));
       expectHalt(takeOver(known, index, chunk, beyond), 'barrier_missing');
+      const { seq, fence } = settledAt(known.records, last - 1);
+      const batch = { kind: 'batch', seq: seq + 1, fence, groups: [] } as const;
+      const overrun = [...known.records.slice(0, -1), { offset: known.own.offset + 2, record: batch }];
+      const over = takeOver(known, index, chunk, overrun);
+      expect(over.halt?.reason).toBe('barrier_missing');
+      expect(over.steps.filter(({ after }) => after.offset > known.own.offset)).toEqual([]);
       const more = known.records.concat({
         offset: known.own.offset + 2,
         record: { kind: 'batch', fence: 0, seq: 0, groups: [] },

@@ -37,7 +37,7 @@ export const log: fc.Arbitrary<Log> = fc.array(step, { maxLength: 60 }).map((ste
     append({ kind: 'barrier', fence: of, server, relays });
   const takeOver = (): void => {
     fence += 1;
-    barrier(fence, servers.at(-1) ?? '', 32 + records.length);
+    barrier(fence, servers.at(-1) ?? '', 32 + ((records.length * 7) % 5));
     attached = true;
   };
   for (const { do: what, by } of [...steps, { do: 'takeOver' as const, by: 0 }]) {
