@@ -19,6 +19,8 @@ export interface RigOptions {
   readonly servers: Addresses;
   /** Port of the broker's listener behind the Kafka proxy, and the port that it advertises; absent = no Kafka proxy. */
   readonly proxiedKafka?: { readonly brokerPort: number; readonly port: number } | undefined;
+  /** The engine under test; absent = as OUTBOX_FAULTS_ENGINE says. */
+  readonly engine?: 'relays';
 }
 
 export interface LaunchOptions {
@@ -177,7 +179,7 @@ export class Rig {
       name,
       firedLog: this.faults.path,
       ...(options.failpoints !== undefined && { failpoints: options.failpoints }),
-      ...(options.env !== undefined && { env: options.env }),
+      env: { ...(this.options.engine !== undefined && { OUTBOX_ENGINE: this.options.engine }), ...options.env },
     };
   }
 }

@@ -45,11 +45,14 @@ export function headerFaults(headers: RawHeaders, event: Acknowledged, topic: st
   expect('processing-attempt', (value) => COUNT.test(value));
   expect('x-timestamp-ms', (value) => COUNT.test(value));
   expect('x-schema-version', (value) => value !== '');
-  expect('x-producer-id', (value) => isPublisherOf(value, event.tenant));
+  expect('x-producer-id', (value) => RELAYS_BATCH.test(value) || isPublisherOf(value, event.tenant));
   for (const [name, value] of Object.entries(event.headers ?? {})) expect(name, equals(value));
   if (replayId(headers) !== null) expect('outbox-replay-count', (value) => COUNT.test(value));
   return faults;
 }
+
+/** `<installation>/relay-<r>@<seq>`. */
+const RELAYS_BATCH = /^[0-9a-z]{12}\/relay-[0-9]{1,4}@[1-9][0-9]*$/;
 
 /** `<publisher>@<batch id>`, where the publisher is one of the tenant's (any destination and shard). */
 function isPublisherOf(value: string, tenant: string): boolean {

@@ -97,9 +97,16 @@ function chooseShares(set: Attachments, budget: Budget): Ask[] {
   const now = Date.now();
   return set.shares.take(budget.bytes, budget.events).flatMap(({ publisher, cost, events }) => {
     const attachment = set.get(publisher);
-    if (attachment === undefined || !attachment.hasWork) return [];
+    if (attachment === undefined || !attachment.hasWork) {
+      set.shares.idle(publisher);
+      return [];
+    }
     const allowed = attachment.allowance(now, Math.max(1, events));
-    if (allowed.events === 0) return [];
+    if (allowed.events === 0) {
+      set.shares.spent(publisher, 0, 0);
+      set.judge(attachment, now);
+      return [];
+    }
     const ids = attachment.queue.peek(allowed.events);
     if (ids.length === 0) attachment.scanBegins();
     const want = {

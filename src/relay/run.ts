@@ -37,6 +37,7 @@ export class RelayRun {
     if (stop.aborted) end();
     try {
       await adopt(state);
+      if (state.set.size > 0) await lookOnce(state);
       await firstFailure([lookOn(state), sendOn(state), keepOn(state)], end);
       if (state.failure !== null) throw state.failure.error;
     } finally {

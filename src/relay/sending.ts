@@ -85,13 +85,18 @@ export async function sendOn(state: RunState): Promise<void> {
 /** Waits for work and claims it. Null when there is none after a while, or the run is over. */
 async function nextOf(state: RunState, waits = true): Promise<Prepared | null> {
   if (state.over) return null;
-  if (!state.set.anyReady && waits) await state.work.wait(IDLE_MS);
-  if (state.over || state.horizon === null || !state.set.anyReady) return null;
+  // Without a wait in it the loop would keep the looks from ever being answered.
+  if (waits && !isReady(state)) await state.work.wait(IDLE_MS);
+  if (state.over || state.horizon === null || !isReady(state)) return null;
   const { deps, held, set, inFlight, horizon, pace } = state;
   const claimed = await compose(deps, held, set, inFlight, horizon, pace.budget());
   if (claimed === null) return null;
   await failpoint('relay_after_claim');
   return screened(state, claimed);
+}
+
+function isReady(state: RunState): boolean {
+  return state.horizon !== null && state.set.anyReady;
 }
 
 function isBacklog(state: RunState, prepared: Prepared): boolean {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { OutboxError, isOutboxError } from '../domain/errors';
+import { isOutboxError } from '../domain/errors';
+import type { OutboxError } from '../domain/errors';
 import { publisherId } from '../domain/publisher';
 import type { Settled } from '../domain/relay/types';
 import { failpoint } from '../failpoints/failpoint';
