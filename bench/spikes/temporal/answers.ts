@@ -71,7 +71,9 @@ export async function answers(server: DevServer) {
   found['no such activity'] = await answer(driver.complete({ ...wrong, activityId: 'x' }));
   found['no such run'] = await answer(driver.complete({ ...wrong, runId: '00000000-0000-4000-8000-000000000000' }));
   found['run id that is none'] = await answer(driver.complete({ ...wrong, runId: 'x' }));
+  const largeHeard = driver.done('wrong', 10_000);
   found['outcome of 3 MB'] = await answer(driver.client.activity.complete(wrong, 'x'.repeat(3_000_000)));
+  found['outcome of 3 MB: heard'] = await largeHeard.then(({ result }) => result, String);
   found['then a good one'] = await answer(driver.complete(wrong));
   await server.end('SIGKILL');
   found['server down, deadline of 2 s'] = await answer(

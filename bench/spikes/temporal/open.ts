@@ -18,12 +18,14 @@ export async function manyOpen(server: DevServer, count: number, complete: numbe
   const empty = memory();
   const ids = Array.from({ length: count }, (_, index) => `open-${index}`);
   const opened = await openAll(driver, ids, width, server, pid);
+  console.error(JSON.stringify({ count, empty, opened }));
   await delay(5_000);
   const before = [cpuMs(server.pid), cpuMs(pid)] as const;
   await delay(IDLE_SECONDS * 1_000);
   const share = (after: number, start: number): number => rounded((after - start) / IDLE_SECONDS / 10, 2);
   const idle = { serverPercent: share(cpuMs(server.pid), before[0]), workerPercent: share(cpuMs(pid), before[1]) };
   const full = memory();
+  console.error(JSON.stringify({ idle, full }));
   const completed = await completeAll(driver, ids.slice(0, complete), width);
   await ended(worker, 'SIGTERM');
   await driver.close();

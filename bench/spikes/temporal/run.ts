@@ -35,12 +35,10 @@ async function inTurn<I, T>(items: readonly I[], task: (item: I) => Promise<T>):
 }
 
 const PARTS: Readonly<Record<string, Part>> = {
-  wakes: (folder) => on(folder, BEST, (server) => inTurn([...KINDS, ...KINDS], (kind) => wakeCost(server, kind))),
+  wakes: (folder) => on(folder, BEST, (server) => inTurn(KINDS, (kind) => wakeCost(server, kind))),
   eager: (folder) =>
     on(folder, BEST, (server) =>
-      inTurn([true, false, true, false], (eager) =>
-        wakeCost(server, 'elsewhere', { eager, name: eager ? 'eager' : 'not eager' }),
-      ),
+      inTurn([true, false], (eager) => wakeCost(server, 'elsewhere', { eager, name: eager ? 'eager' : 'not eager' })),
     ),
   pragmas: async (folder) => {
     const servers = await inTurn(ALL, (pragmas) =>
@@ -62,7 +60,7 @@ const PARTS: Readonly<Record<string, Part>> = {
         kill: await restart(server, 'SIGKILL', 100),
       })),
     ),
-  open: (folder) => on(join(folder, 'open'), BEST, (server) => manyOpen(server, 10_000, 5_000, 50)),
+  open: (folder) => on(join(folder, 'open'), BEST, (server) => manyOpen(server, 10_000, 2_000, 50)),
   killed: (folder) =>
     on(folder, BEST, async (server) => [
       await workerKilled(server, 1_000, 200),
@@ -71,7 +69,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     ]),
   answers: (folder) => on(folder, BEST, answers),
   race: (folder) => on(folder, BEST, (server) => race(server, 240, 2_000)),
-  batches: (folder) => on(folder, BEST, (server) => batches(server, 1_000, [10, 50, 200, 1_000])),
+  batches: (folder) => on(folder, BEST, (server) => batches(server, 1_000, [10, 50, 1_000])),
 };
 
 /** `run.ts [part …] [--json FILE]`: the parts in turn, each on the development server, figures as JSON. */
