@@ -36,7 +36,8 @@ create table outbox.relays (
   halted        jsonb,
   -- Members that the ledger names and this database does not have: lost by a fail-over, or deleted.
   strangers     bigint      not null default 0,
-  barrier_at    timestamptz,
+  -- When L moved last. One that stands still for too long would be overtaken by the ledger's retention.
+  moved_at      timestamptz not null default clock_timestamp(),
   updated_at    timestamptz not null default clock_timestamp()
 )
 -- Updated with every transaction: half-empty pages and no index on a changing column keep every update HOT.
@@ -75,6 +76,8 @@ alter table outbox.publishers
   add column owner_fence bigint,
   -- Of the drain that attached: where its outcome goes, what it was granted, and the totals when it began.
   add column drain       jsonb,
+  -- The last drain that its workflow has given up, which must not attach any more.
+  add column given_up    jsonb,
   -- Somebody wants the publisher back: an order, or a drain on another relay.
   add column detach_asked boolean not null default false,
   add constraint publishers_owner check ((owner_relay is null) = (owner_fence is null));
@@ -102,7 +105,7 @@ alter table outbox.events drop column batch_seq, drop column batch_relay, drop c
 drop index outbox.publishers_asked;
 drop index outbox.publishers_untold;
 drop index outbox.publishers_owner;
-alter table outbox.publishers drop constraint publishers_owner, drop column detach_asked, drop column drain,
+alter table outbox.publishers drop constraint publishers_owner, drop column detach_asked, drop column given_up, drop column drain,
   drop column owner_fence, drop column owner_relay;
 drop table outbox.relay_counts;
 drop table outbox.unsettled;

@@ -60,6 +60,16 @@ export class Attachment {
     this.#quota = drain.request.quota ?? null;
   }
 
+  /** One that is to be detached leaves all the same: its end is then the newer drain's outcome. */
+  replace(drain: RelayDrain, holds: boolean, now: number): void {
+    this.drain = drain;
+    this.holds = holds;
+    this.#quota = drain.request.quota ?? null;
+    this.lastEventAt = now;
+    this.published = 0;
+    this.rescan();
+  }
+
   get weight(): number {
     return this.drain.request.weight ?? 1;
   }

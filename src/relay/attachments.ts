@@ -27,11 +27,16 @@ export class Attachments {
     return this.#all.get(id);
   }
 
-  /** Replaces an older drain of the same publisher, whose attachment is answered. */
+  /** A newer drain of a publisher that is attached takes the older one's place: what is on its way stays its own. */
   add(ref: PublisherRef, drain: RelayDrain, holds: boolean, now: number): Attachment {
+    const old = this.#all.get(publisherId(ref));
+    if (old !== undefined) {
+      old.replace(drain, holds, now);
+      this.shares.add(old.id, old.weight);
+      this.judge(old, now);
+      return old;
+    }
     const attachment = new Attachment(ref, drain, holds, now);
-    const old = this.#all.get(attachment.id);
-    if (old !== undefined) this.remove(old);
     this.#all.set(attachment.id, attachment);
     this.shares.add(attachment.id, attachment.weight);
     this.judge(attachment, now);

@@ -33,6 +33,8 @@ export interface RelayDeps {
   readonly batchBytes: number;
   /** How long a publisher without events stays attached, ms. */
   readonly lingerMs: number;
+  /** How long Kafka keeps the ledger's records, ms. */
+  readonly ledgerRetentionMs: number;
   /** Longest attachment of one drain, ms: shorter than its activity's time-out. */
   readonly drainMaxMs: number;
 }

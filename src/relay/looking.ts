@@ -38,11 +38,13 @@ export async function lookOn(state: RunState): Promise<void> {
 
 /** One look; true if it found events. */
 export async function lookOnce(state: RunState): Promise<boolean> {
-  const { deps, held, set, inFlight } = state;
+  const { deps, held, set, inFlight, horizon } = state;
   const read = inFlight.begin();
   try {
-    const seen = await look(deps.db, held, state.horizon);
-    const first = state.horizon === null;
+    const seen = await look(deps.db, held, horizon);
+    // Another look was quicker. What this one answers from an older moment is not what the next one may go on from.
+    if (state.horizon !== horizon) return false;
+    const first = horizon === null;
     state.horizon = seen.horizon;
     const now = Date.now();
     // The first look finds nothing: whoever entered the set before it has been scanned from an older moment.

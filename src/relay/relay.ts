@@ -67,6 +67,11 @@ export class Relay {
     return this.#run.attach(ref, drain);
   }
 
+  /** Takes itself over anew after its batch in flight: its partition has been still for so long that the ledger's retention comes near. */
+  renew(): void {
+    this.#run?.end();
+  }
+
   /** Finishes what is under way, and gives the relay back for another worker to take over with all its publishers. */
   async stop(): Promise<void> {
     this.#stop.abort();

@@ -119,7 +119,10 @@ export class Relays {
     const lacking = this.mains - [...this.#relays.values()].filter(({ state }) => state !== 'halted').length;
     const mains = shuffled(free.filter(({ publishers }) => publishers === 0)).slice(0, Math.max(0, lacking));
     for (const { relay } of mains) this.#take(relay);
-    const unrecovered = free.filter(({ relay, recovered }) => !recovered && !this.#relays.has(relay));
+    const stale = leases.filter(({ stillMs }) => stillMs > this.deps.ledgerRetentionMs / 4);
+    // A take-over writes a barrier and moves L to it.
+    for (const { relay } of stale) this.#relays.get(relay)?.renew();
+    const unrecovered = free.filter((one) => (!one.recovered || stale.includes(one)) && !this.#relays.has(one.relay));
     await Promise.all(Array.from({ length: RECOVER_AT_ONCE }, () => this.#recover(unrecovered)));
   }
 

@@ -26,6 +26,11 @@ export class RelayRun {
     return this.#state.set.size;
   }
 
+  /** Ends after the batch in flight, as when `stop` is aborted. */
+  end(): void {
+    this.#state.end();
+  }
+
   /**
    * Publishes for the publishers of the set until `stop` is aborted: then it resolves when everything that was sent is settled. Rejects with the
    * doubt that ends this fence; the relay has to be taken over anew.

@@ -35,7 +35,7 @@ export async function startRelays(
     installation: 'outbox',
     ledgerKey: key,
   });
-  await kafka.ensureLedger({ partitions, singleBroker: config.relays.singleBroker });
+  const ledger = await kafka.ensureLedger({ partitions, singleBroker: config.relays.singleBroker });
   const pool = createPool(foundation.databaseUrl, {
     max: CONNECTIONS_PER_RELAY * (config.relays.mains + 2),
     applicationName: 'temporal-outbox relays',
@@ -55,6 +55,7 @@ export async function startRelays(
       batchBytes: config.drain.batchBytes,
       lingerMs: config.relays.lingerMs,
       drainMaxMs: DRAIN_MAX_MS,
+      ledgerRetentionMs: ledger.retentionMs < 0 ? Infinity : ledger.retentionMs,
     },
     config.relays.mains,
   );

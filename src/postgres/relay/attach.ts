@@ -72,7 +72,7 @@ export async function attachPublisher(
        from held, totals t
        where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and not exists (select from unrecovered)
          and (p.owner_relay is null or (p.owner_relay = $1 and p.owner_fence = $2) or ${CLOSED('p')})
-         and not ${STOPPED('p')}
+         and not ${STOPPED('p')} and p.given_up is distinct from $7::jsonb -> 'address'
        returning 1
      ), asked as (
        update outbox.publishers p set detach_asked = true from held
@@ -80,7 +80,7 @@ export async function attachPublisher(
          and p.owner_relay is not null and not p.detach_asked
      )
      select exists (select from attached) as attached, array(select relay::int from unrecovered) as unrecovered,
-            p.owner_relay::int as owner, ${STOPPED('p')} as stopped, t.published, t.bytes, ${HOLDS_KEYS('p')} as holds
+            p.owner_relay::int as owner, (${STOPPED('p')} or p.given_up is not distinct from $7::jsonb -> 'address') as stopped, t.published, t.bytes, ${HOLDS_KEYS('p')} as holds
      from held cross join totals t
      left join outbox.publishers p on p.tenant_id = $4 and p.destination = $5 and p.shard = $6`,
     [...holdValues(held), ...refValues(ref), JSON.stringify(drain)],

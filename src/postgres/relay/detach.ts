@@ -82,18 +82,26 @@ export async function forgetDrain(
   );
 }
 
-/** True if the row names this activity: its publisher is attached, or its outcome will be told. */
+/**
+ * True if the row names this activity: its publisher is attached, or its outcome will be told. Otherwise the drain is given up for good: should
+ * its worker live and only be late, the row refuses its attach.
+ */
 export async function hasDrain(
   db: Db,
   ref: PublisherRef,
   activity: Readonly<Record<string, unknown>>,
 ): Promise<boolean> {
-  const rows = await query(
+  const [row] = await query<{ attached: boolean }>(
     db,
-    `select 1 from outbox.publishers where tenant_id = $1 and destination = $2 and shard = $3 and drain -> 'address' = $4::jsonb`,
+    `with given_up as (
+       update outbox.publishers set given_up = $4::jsonb
+       where tenant_id = $1 and destination = $2 and shard = $3 and drain -> 'address' is distinct from $4::jsonb returning 1
+     )
+     select exists (select from outbox.publishers where tenant_id = $1 and destination = $2 and shard = $3)
+       and not exists (select from given_up) as attached`,
     [...refValues(ref), JSON.stringify(activity)],
   );
-  return rows.length > 0;
+  return row?.attached === true;
 }
 
 /** Drains that ended so long ago (ms) and whose activities may not have heard of it: whoever was to tell them died. */

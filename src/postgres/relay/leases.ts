@@ -24,6 +24,8 @@ export interface RelayLease {
   /** True if it was taken over on the server that answers. */
   readonly recovered: boolean;
   readonly halted: boolean;
+  /** ms since L moved last. */
+  readonly stillMs: number;
   /** Publishers that are attached to it. */
   readonly publishers: number;
 }
@@ -34,6 +36,7 @@ export async function readLeases(db: Db): Promise<RelayLease[]> {
     db,
     `select n.relay::int, case when r.lease_until > clock_timestamp() then r.holder end as holder,
             coalesce(r.recovered_on = ${SERVER}, false) as recovered, coalesce(r.halted is not null, false) as halted,
+            coalesce(extract(epoch from clock_timestamp() - r.moved_at) * 1000, 0)::float8 as "stillMs",
             (select count(*)::int from outbox.publishers p where p.owner_relay = n.relay) as publishers
      from outbox.installation i cross join lateral generate_series(0, i.relays - 1) as n (relay)
      left join outbox.relays r on r.relay = n.relay

@@ -38,7 +38,7 @@ export async function recoverChunk(
     db,
     `with held as materialized (
        update outbox.relays set ledger_offset = $5, ledger_kind = $6, ledger_seq = $7, ledger_fence = $8, updated_at = clock_timestamp(),
-         barrier_at = case when $6 = 'barrier' then clock_timestamp() else barrier_at end
+         moved_at = clock_timestamp()
        where ${HOLDS} and ledger_offset = $4 returning 1
      ), m as materialized (
        select m.*, e.status from held cross join unnest($9::text[], $10::bigint[], $11::bigint[], $12::bigint[]) as m (tenant, id, fingerprint, seq)

@@ -63,7 +63,8 @@ async function settle(
   const rows = await query<ResultRow>(
     db,
     `with held as materialized (
-       update outbox.relays set ledger_offset = $5, ledger_kind = 'batch', ledger_seq = $6, ledger_fence = $7, updated_at = clock_timestamp()
+       update outbox.relays set ledger_offset = $5, ledger_kind = 'batch', ledger_seq = $6, ledger_fence = $7, updated_at = clock_timestamp(),
+         moved_at = clock_timestamp()
        where ${HOLDS} and ledger_offset = $4 returning set_config('lock_timeout', '${LOCK_MS}', true)
      ), m as (
        select * from unnest($8::text[], $9::bigint[], $10::bigint[], $11::int[], $12::bigint[]) as m (tenant, id, fingerprint, partition, position)
