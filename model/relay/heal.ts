@@ -64,8 +64,10 @@ function atPeace(server: Server): Server {
 
 function nextStep(scope: Scope, world: World): World | null {
   const relays = Array.from({ length: world.pg.n }, (_, relay) => scope.holders.indexOf(relay));
-  const waiting = relays.find((who) => world.holders[who]?.step !== 'open');
-  if (waiting !== undefined) return firstOf(scope, world, waiting, takeOverSteps);
+  for (const who of relays) {
+    const next = firstOf(scope, world, who, takeOverSteps);
+    if (next !== null) return next;
+  }
   for (const who of relays) {
     const next = firstOf(scope, world, who, loopSteps) ?? firstOf(scope, world, who, membershipSteps);
     if (next !== null) return next;

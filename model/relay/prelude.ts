@@ -9,8 +9,10 @@ import type { Next, World } from './world';
 /** The first state: the holders of `scope.open` have taken their relays over, and the first has all publishers. */
 export function begun(scope: Scope): World {
   let world: World = { ...firstWorld(scope), left: { ...NOTHING, runs: scope.open.length } };
-  for (const who of scope.open) {
-    while (world.holders[who]?.step !== 'open') world = follow(scope, world, who, takeOverSteps, () => true);
+  for (const last of ['adopt', 'open'] as const) {
+    for (const who of scope.open) {
+      while (world.holders[who]?.step !== last) world = follow(scope, world, who, takeOverSteps, () => true);
+    }
   }
   const [first] = scope.open;
   for (let publisher = 0; first !== undefined && publisher < scope.publishers; publisher += 1) {

@@ -30,6 +30,7 @@ export const RULES = {
   chunksMoveL: 'L moves with each chunk of T4, not before',
   closesBelowF: 'closed is f - 1, so that the own attachments are not closed',
   adoptsAfterSettling: 'T5 after the last chunk of T4',
+  adoptsRecovered: 'T5 requires each relay < N to be recovered on S, as attach does',
   adoptsInOne: 'T5 is one statement',
   allRecovered: 'attach requires each relay < N to be recovered on S',
   ownerFree: 'attach requires an owner that is null or closed',

@@ -85,19 +85,19 @@ export const SCOPES = {
   /** The server before the fail-over is still writable. */
   split: {
     events: [FIRST],
-    holders: [0, 0, 1],
-    open: [0, 2],
+    holders: [0, 1],
+    open: [0, 1],
     relays: 2,
-    small: { runs: 3, failovers: 1, olds: 1 },
-    deep: { runs: 4, failovers: 1, olds: 1 },
+    small: { runs: 3, failovers: 1, olds: 1, kills: 1 },
+    deep: { runs: 4, failovers: 1, olds: 1, kills: 1, lateProduces: 1 },
   },
   /** A backup of before a restart is restored. */
   restored: {
     events: [FIRST],
-    holders: [0, 0],
+    holders: [0],
     open: [0],
     small: { runs: 2, failovers: 1, restarts: 1 },
-    deep: { runs: 3, failovers: 1, restarts: 1, faults: 1 },
+    deep: { runs: 3, failovers: 1, restarts: 2, faults: 1 },
   },
   /** Locked rows. */
   locked: {
@@ -130,8 +130,8 @@ export const SCOPES = {
     holders: [0, 0, 1],
     open: [0, 2],
     relays: 2,
-    small: { runs: 2, hangs: 1, restarts: 1 },
-    deep: { runs: 3, hangs: 1, failovers: 1, olds: 1 },
+    small: { runs: 2, hangs: 1 },
+    deep: { runs: 3, hangs: 1, restarts: 1, lateProduces: 1 },
   },
   /** N is raised. */
   raised: {

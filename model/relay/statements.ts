@@ -27,7 +27,7 @@ export function applyNext(scope: Scope, server: Server, kafka: Kafka, relay: num
   }
   if (record?.kind === 'barrier' && rules.nWithChunk) after = { ...after, n: Math.max(after.n, record.n) };
   if (me.next + 1 < me.until) return after;
-  const closed = me.aside === 'now' ? relayOf(after, relay).closed : me.fence - (rules.closesBelowF ? 1 : 0);
+  const closed = me.fence - (rules.closesBelowF ? 1 : 0);
   after = withRelay(after, relay, { closed, recoveredOn: me.server });
   return rules.nWithChunk ? after : { ...after, n: Math.max(after.n, me.n) };
 }

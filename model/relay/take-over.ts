@@ -1,7 +1,7 @@
 import { judge } from './judge';
 import { endTransaction, initProducer, isBusy, ledgerOf, produce, producerOf } from './kafka';
 import type { Markers } from './kafka';
-import { relayOf } from './server';
+import { allRecovered, relayOf } from './server';
 import { adopt, applyNext, ownedBy, takeFence } from './statements';
 import type { Turn } from './turn';
 import type { Holder, Record, Server, World } from './world';
@@ -153,7 +153,9 @@ function rowOf(server: Server, relay: number): Holder['row'] {
 
 /** T5. */
 function adopts(turn: Turn): void {
-  const { rules, me, relay } = turn;
+  const { rules, me, relay, world } = turn;
+  const home = world.old?.id === me.server ? world.old : world.pg;
+  if (rules.adoptsRecovered && home.id === me.server && !allRecovered(home)) return;
   if (rules.adoptsInOne) turn.ask('T5', (server) => adopted(turn, server));
   else if (me.adopting === null) {
     turn.ask('T5, reads what it is to adopt', (server) => {

@@ -1,0 +1,93 @@
+import type { Budget } from './budget';
+import { exploreMachine } from '../explore';
+import type { Finding } from '../explore';
+import { relayMachine } from './machine';
+import type { Rule } from './rules';
+import { scopeOf } from './scopes';
+import type { ScopeName } from './scopes';
+
+/** A protocol that lacks rules, and where that shows. */
+export interface Mutation {
+  readonly off: readonly Rule[];
+  readonly scope: ScopeName;
+  /** What must be possible beyond the small scope. */
+  readonly more?: Partial<Budget>;
+  /** Steps of a shortest trace. */
+  readonly steps: number;
+}
+
+/** Rules that guard the same thing hide each other, hence the pairs. */
+export const MUTATIONS: readonly Mutation[] = [
+  { off: ['fenceFirst'], scope: 'moved', more: { runs: 2 }, steps: 0 },
+  { off: ['initBeforeRead'], scope: 'locked', steps: 19 },
+  { off: ['readsToBarrier'], scope: 'core', more: { staleReads: 1 }, steps: 0 },
+  { off: ['startsAtL'], scope: 'bereft', steps: 0 },
+  { off: ['knowsTopic'], scope: 'bereft', steps: 0 },
+  { off: ['ledgerReachesBack'], scope: 'bereft', steps: 0 },
+  { off: ['seqWithoutGap'], scope: 'bereft', steps: 0 },
+  { off: ['knowsAncestors'], scope: 'split', steps: 0 },
+  { off: ['fingerprints'], scope: 'failover', steps: 0 },
+  { off: ['whateverStatus'], scope: 'refused', more: { failovers: 1 }, steps: 0 },
+  { off: ['restoresCopies'], scope: 'replayed', steps: 0 },
+  { off: ['chunksMoveL'], scope: 'locked', steps: 14 },
+  { off: ['closesBelowF'], scope: 'moved', steps: 0 },
+  { off: ['adoptsAfterSettling'], scope: 'locked', steps: 18 },
+  { off: ['adoptsRecovered'], scope: 'retired', steps: 21 },
+  { off: ['adoptsInOne'], scope: 'moved', steps: 0 },
+  { off: ['allRecovered', 'adoptsRecovered'], scope: 'spread', steps: 0 },
+  { off: ['ownerFree'], scope: 'moved', steps: 0 },
+  { off: ['inFlightAtBegin'], scope: 'locked', steps: 15 },
+  { off: ['excludesUnsettled'], scope: 'locked', steps: 12 },
+  { off: ['holdKey'], scope: 'refused', steps: 15 },
+  { off: ['countsInFlight'], scope: 'quota', steps: 0 },
+  { off: ['unsettledCounts'], scope: 'quota', steps: 0 },
+  { off: ['allAcknowledged'], scope: 'repeated', steps: 10 },
+  { off: ['epochEnds'], scope: 'repeated', steps: 14 },
+  { off: ['freshAfterRepeat'], scope: 'repeated', steps: 15 },
+  { off: ['unsureStays'], scope: 'moved', more: { repeats: 1 }, steps: 0 },
+  { off: ['seqAgain'], scope: 'refused', steps: 14 },
+  { off: ['dropsPrepared'], scope: 'refused', steps: 14 },
+  { off: ['dropsRunning'], scope: 'refused', steps: 14 },
+  { off: ['lockedGoAside'], scope: 'locked', steps: 12 },
+  { off: ['detachAwaitsClaim'], scope: 'moved', steps: 0 },
+  { off: ['detachAwaitsPrepared'], scope: 'moved', steps: 0 },
+  { off: ['detachAwaitsBatches'], scope: 'moved', steps: 0 },
+  { off: ['unknownAttach'], scope: 'moved', more: { faults: 1 }, steps: 0 },
+  { off: ['unknownDetach'], scope: 'moved', more: { faults: 1 }, steps: 0 },
+  { off: ['unknownSettle'], scope: 'core', steps: 0 },
+  { off: ['hungDecided'], scope: 'hung', steps: 0 },
+  { off: ['hungFenced'], scope: 'hung', steps: 0 },
+  { off: ['hungWitness'], scope: 'hung', more: { runs: 3, failovers: 1, olds: 1 }, steps: 0 },
+  { off: ['nThroughBarrier'], scope: 'raised', steps: 0 },
+  { off: ['nWithChunk'], scope: 'raised', steps: 0 },
+  { off: ['pauseAwaitsRecovery'], scope: 'paused', steps: 0 },
+  { off: ['pauseAwaitsOwner'], scope: 'paused', steps: 0 },
+  { off: ['notStopped', 'stoppedAtClaim'], scope: 'paused', steps: 0 },
+  { off: ['skipsAwaitPause'], scope: 'paused', steps: 0 },
+  { off: ['deleteAwaitsPause'], scope: 'paused', steps: 0 },
+  { off: ['settlesInOrder', 'lCompared'], scope: 'core', steps: 0 },
+  { off: ['fenceAtDetach', 'detachesOwn'], scope: 'moved', steps: 0 },
+  { off: ['fenceAtPark'], scope: 'refused', steps: 0 },
+  { off: ['fenceAtTakeOver', 'lCompared'], scope: 'core', steps: 0 },
+  { off: ['fenceAtSettle', 'lCompared'], scope: 'core', steps: 0 },
+  { off: ['serverAtTakeOver'], scope: 'failover', more: { runs: 2 }, steps: 0 },
+  { off: ['serverAtAdopt'], scope: 'failover', more: { runs: 2 }, steps: 0 },
+  { off: ['serverAtAttach'], scope: 'spread', steps: 0 },
+  { off: ['serverAtDetach'], scope: 'spread', steps: 0 },
+  { off: ['serverAtClaim'], scope: 'failover', steps: 0 },
+  { off: ['serverAtSettle'], scope: 'failover', steps: 0 },
+  { off: ['serverAtRaise'], scope: 'raised', steps: 0 },
+];
+
+/** A shortest trace that shows what the missing rules prevent, or null if the exploration ends without. */
+export function showMutation({ off, scope, more }: Mutation, states = 400_000): Finding | null {
+  const small = scopeOf(scope, 'small', off);
+  const machine = relayMachine({ ...small, budget: { ...small.budget, ...more } });
+  return exploreMachine(machine, { depth: 1_000, states }).found[0] ?? null;
+}
+
+/** One row of the table in docs/model.md: rules off, scope, what breaks, steps. */
+export function rowOf({ off, scope }: Mutation, found: Finding): string {
+  const cells = [off.map((rule) => `\`${rule}\``).join(', '), scope, found.broken, String(found.trace.length)];
+  return `| ${cells.join(' | ')} |`;
+}
