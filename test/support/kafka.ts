@@ -19,16 +19,6 @@ export function quietKafka(brokers: string[]): Kafka {
   return new Kafka({ brokers, logLevel: logLevel.NOTHING });
 }
 
-export async function withAdmin<T>(brokers: string[], work: (admin: Admin) => Promise<T>): Promise<T> {
-  const admin = quietKafka(brokers).admin();
-  await admin.connect();
-  try {
-    return await work(admin);
-  } finally {
-    await admin.disconnect();
-  }
-}
-
 /** Creates a topic with a name of its own and returns it. */
 export async function createTopic(
   brokers: string[],

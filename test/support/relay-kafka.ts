@@ -58,9 +58,12 @@ export function relayBatch(seq: number, events: readonly OutboxEvent[], fence = 
   return { seq, fence, groups };
 }
 
-/** Events of several tenants in turn. */
+/** Events of several tenants in turn, of now: what is older than a topic's retention may be gone the moment it is there. */
 export function tenantsEvents(tenants: number, count: number, changes: Partial<OutboxEvent>): OutboxEvent[] {
-  return Array.from({ length: count }, (_, i) => outboxEvent(i, { tenant: `tenant-${i % tenants}`, ...changes }));
+  const createdAt = new Date().toISOString();
+  return Array.from({ length: count }, (_, i) =>
+    outboxEvent(i, { tenant: `tenant-${i % tenants}`, createdAt, ...changes }),
+  );
 }
 
 export async function readAll(producer: RelayProducer, from: number, upTo: number): Promise<PlacedRecord[]> {

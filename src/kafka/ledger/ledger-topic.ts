@@ -15,6 +15,7 @@ const READ_CONFIGS = [
   'unclean.leader.election.enable',
   'max.message.bytes',
   'compression.type',
+  'message.timestamp.type',
 ] as const;
 
 export interface LedgerTopicOptions {
@@ -104,6 +105,8 @@ function* problemsOf(
     yield `${of} lets replicas lead that lack records. Set unclean.leader.election.enable=false.`;
   if (!['producer', 'uncompressed', 'gzip'].includes(setting('compression.type')))
     yield `${of} is compressed by the brokers. Set compression.type=producer.`;
+  if (setting('message.timestamp.type') !== 'LogAppendTime')
+    yield `${of} goes by the clocks of workers. Set message.timestamp.type=LogAppendTime.`;
   if (wanted === undefined) return;
   if (state.partitions < wanted.partitions)
     yield `${of} has ${state.partitions} partitions of ${wanted.partitions}. Add partitions.`;
@@ -119,6 +122,8 @@ async function create(connections: Connections, topic: string, options: LedgerTo
   const configs = {
     'cleanup.policy': 'delete',
     'compression.type': 'producer',
+    // Retention counts from a record's time: a worker with a wrong clock must not have its record dropped.
+    'message.timestamp.type': 'LogAppendTime',
     'min.insync.replicas': String(Math.max(1, replicas - 1)),
     'retention.bytes': '-1',
     'retention.ms': String(options.retentionMs ?? 30 * DAY_MS),

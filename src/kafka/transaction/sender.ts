@@ -49,8 +49,19 @@ export class Sender {
    */
   async send(parts: readonly Part[], headers: HeaderWriter, deadline: Deadline): Promise<Sent> {
     const sent: Sent = { refusals: [], unanswered: [] };
-    await this.#toLeaders(parts, headers, deadline, sent, 2);
+    try {
+      await this.#toLeaders(parts, headers, deadline, sent, 2);
+    } catch (error) {
+      // Who leads may be remembered for minutes: a leader that died would fail the next producer, too.
+      this.#forget(parts);
+      throw error;
+    }
+    this.#forget([...sent.unanswered, ...sent.refusals]);
     return sent;
+  }
+
+  #forget(named: readonly { readonly topic: string }[]): void {
+    for (const { topic } of named) this.directory.forget(topic);
   }
 
   async #toLeaders(
@@ -124,7 +135,6 @@ export class Sender {
           sent.unanswered.push(part);
           break;
         case 'refused':
-          this.directory.forget(part.topic);
           sent.refusals.push(refusalOf(part, answer, verdict));
           break;
         case 'over': {
@@ -145,8 +155,8 @@ export class Sender {
 
   /** Finds the leaders anew. Parts whose topic is gone are refused; those without a leader keep -1, and are looked at again. */
   async #lookAgain(parts: readonly Part[], deadline: Deadline, sent: Sent): Promise<Part[]> {
+    this.#forget(parts);
     const topics = [...new Set(parts.map(({ topic }) => topic))];
-    for (const topic of topics) this.directory.forget(topic);
     const known = await deadline.race(this.directory.lookUp(topics)).catch(() => null);
     return parts.filter((part) => {
       const info = known?.get(part.topic);

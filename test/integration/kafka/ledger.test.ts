@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { withAdmin } from '../../../faults/harness/topics';
 import type { RelayKafka } from '../../../src/kafka/relay-kafka';
-import { createTopic, quietKafka, withAdmin } from '../../support/kafka';
+import { createTopic, quietKafka } from '../../support/kafka';
 import { failure } from '../../support/kafka-sink';
 import {
   openRelay,
@@ -45,7 +46,7 @@ describe('the ledger’s topic', () => {
       { name: 'cleanup.policy', value: 'compact' },
       { name: 'retention.ms', value: '3600000' },
     ];
-    await withAdmin(brokers, (admin) =>
+    await withAdmin(brokers.join(), (admin) =>
       admin.createTopics({ topics: [{ topic: kafka.ledgerTopic, numPartitions: 2, configEntries }] }),
     );
     const error = await failure(kafka.ensureLedger({ partitions: RELAYS, singleBroker: true }));
@@ -98,7 +99,7 @@ describe('a relay’s ledger', () => {
   it('whose start was deleted is not believed from before it, and is from there on', async () => {
     const offsets = await threeBatches();
     const [first = 0, second = 0] = offsets;
-    await withAdmin(brokers, async (admin) => {
+    await withAdmin(brokers.join(), async (admin) => {
       // kafkajs deletes only in topics that it has met.
       await admin.fetchTopicOffsets(kafka.ledgerTopic);
       const partitions = [{ partition: 1, offset: String(second) }];
