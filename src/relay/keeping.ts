@@ -10,6 +10,8 @@ import { endedOf, outcomeOf } from './outcome';
 import type { RunState } from './run-state';
 
 const EVERY_MS = 1_000;
+/** While publishers wait to be adopted, because other relays are not recovered yet or because their rows are locked. */
+const ADOPT_MS = 100;
 /** A quota that makes a publisher wait for longer is waited for by its workflow, where an operator sees it. */
 const LONGEST_TOKEN_WAIT_MS = 30_000;
 const DETACH_AT_ONCE = 200;
@@ -22,7 +24,7 @@ export async function keepOn(state: RunState): Promise<void> {
   while (!state.over) {
     const now = Date.now();
     if (now >= next) {
-      next = now + EVERY_MS;
+      next = now + (state.toAdopt > 0 ? ADOPT_MS : EVERY_MS);
       for (const attachment of state.set.all()) endIfDue(state, attachment, now);
       if (state.toAdopt > 0) await adopt(state);
       if (state.unsettled > 0) state.unsettled = (await retryUnsettled(state.deps.db, state.held)).unsettled;

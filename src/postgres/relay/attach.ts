@@ -3,7 +3,7 @@ import { ALL_PAUSED } from '../global-pause';
 import { refValues } from '../publishers';
 import type { Db } from '../query';
 import { query } from '../query';
-import { HELD, holdValues, lostRelay } from './holds';
+import { HELD, UNRECOVERED, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
 
 /** An operator stopped this publisher (alias `p`) or all of them. */
@@ -58,11 +58,7 @@ export async function attachPublisher(
     holds: boolean;
   }>(
     db,
-    `with ${HELD}, unrecovered as materialized (
-       select n.relay from outbox.installation i cross join lateral generate_series(0, i.relays - 1) as n (relay)
-       left join outbox.relays r on r.relay = n.relay
-       where r.recovered_on is distinct from $3
-     ), totals as materialized (
+    `with ${HELD}, ${UNRECOVERED}, totals as materialized (
        select coalesce(sum(published), 0)::float8 as published, coalesce(sum(bytes), 0)::float8 as bytes
        from outbox.relay_counts where tenant_id = $4 and destination = $5 and shard = $6
      ), attached as (

@@ -24,6 +24,16 @@ export const HOLDS = `relay = $1::smallint and fence = $2::bigint and ${SERVER} 
 /** A table expression with one row while the fence holds, and none afterwards. */
 export const HELD = `held as materialized (select 1 from outbox.relays where ${HOLDS})`;
 
+/**
+ * A table expression: relays below N that were not taken over on this server yet. While there is one, what it committed is unknown, and a
+ * publisher that a fail-over gave to another relay could have its events sent twice.
+ */
+export const UNRECOVERED = `unrecovered as materialized (
+       select n.relay from outbox.installation i cross join lateral generate_series(0, i.relays - 1) as n (relay)
+       left join outbox.relays r on r.relay = n.relay
+       where r.recovered_on is distinct from $3
+     )`;
+
 /** The error of a statement that found another fence or server: give up everything that is known under this one. */
 export function lostRelay({ relay, fence }: HeldRelay, doing: string): OutboxError {
   return new OutboxError(

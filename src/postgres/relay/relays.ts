@@ -4,7 +4,7 @@ import type { Settled } from '../../domain/relay/types';
 import type { Db } from '../query';
 import { query } from '../query';
 import { HOLDS_KEYS } from './attach';
-import { HELD, HOLDS, SERVER, holdValues, lostRelay } from './holds';
+import { HELD, HOLDS, SERVER, UNRECOVERED, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
 
 /** What a take-over finds. */
@@ -80,14 +80,14 @@ export interface AttachedRow extends PublisherRef {
 
 /**
  * T5: the publishers that this relay had under older fences are its own under this one, in one statement: attachments belong to the relay.
- * Never waits for a locked row; call it again for those (`left` > 0).
+ * Only once every relay is recovered on this server, as an attach. Never waits for a locked row. Call it again for what is `left`.
  */
 export async function adoptPublishers(db: Db, held: HeldRelay): Promise<{ adopted: AttachedRow[]; left: number }> {
   const rows = await query<AttachedRow & { mine: boolean; left: number }>(
     db,
-    `with ${HELD}, free as (
+    `with ${HELD}, ${UNRECOVERED}, free as (
        select p.tenant_id, p.destination, p.shard from outbox.publishers p cross join held
-       where p.owner_relay = $1 and p.owner_fence < $2 for update of p skip locked
+       where p.owner_relay = $1 and p.owner_fence < $2 and not exists (select from unrecovered) for update of p skip locked
      ), adopted as (
        update outbox.publishers p set owner_fence = $2, updated_at = clock_timestamp() from free f
        where p.tenant_id = f.tenant_id and p.destination = f.destination and p.shard = f.shard
