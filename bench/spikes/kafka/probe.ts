@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SpikeCluster } from './cluster';
-import { produce } from './requests';
+import { endOffset, produce } from './requests';
 import type { Place } from './requests';
 import { offsets, Producer, quantiles, timed, until } from './steps';
 
@@ -116,6 +116,7 @@ async function leaderless(cluster: SpikeCluster, say: Say): Promise<void> {
     const add = await producer.add(place);
     const end = await producer.end(false);
     say(`${since()}: probe ${how}: AddPartitions ${add.answer} ${add.ms} ms, EndTxn(abort) ${end.answer} ${end.ms} ms`);
+    say(`  passive: ${await passive(cluster, place)}`);
     await delay(300);
     const init = await producer.init();
     say(`  300 ms later: ${await producer.state()}; InitProducerId ${init.answer}`);
@@ -152,6 +153,7 @@ async function frozen(cluster: SpikeCluster, say: Say): Promise<void> {
       `${since()}: ${place.topic}: AddPartitions ${add.answer} ${add.ms} ms, EndTxn(abort) ${end.answer} ${end.ms} ms`,
     );
   }
+  say(`  passive: ${await passive(cluster, alone)}`);
   const slow: number[] = [];
   let going = true;
   const others = (async () => {
@@ -188,6 +190,14 @@ async function frozen(cluster: SpikeCluster, say: Say): Promise<void> {
   cluster.signal(3, 'SIGCONT');
   const healed = await until(async () => (await first.state()).startsWith('CompleteAbort'), 60_000, 10);
   say(`  CompleteAbort ${healed} ms after SIGCONT`);
+}
+
+/** What can be asked without a transaction: the leader and replicas in sync by metadata, and an offset of the leader itself. */
+async function passive(cluster: SpikeCluster, place: Place): Promise<string> {
+  const known = await cluster.partition(place, 1);
+  const leader = known?.leader ?? -1;
+  const asked = await timed(cluster.open(leader).then((link) => endOffset(link, place, 'uncommitted')));
+  return `metadata: leader ${leader}, in sync ${known?.inSync.join()}; ListOffsets ${asked.answer} ${asked.ms} ms`;
 }
 
 async function opened(cluster: SpikeCluster, prefix: string): Promise<Producer> {

@@ -284,6 +284,23 @@ export async function describeTransaction(link: Link, transactionalId: string): 
   return one ?? { code: -1, state: '', producerId: -1, epoch: -1, partitions: [] };
 }
 
+export async function deleteTopic(link: Link, topic: string): Promise<number> {
+  const answer = await link.call({
+    apiKey: 20,
+    apiVersion: 1,
+    body: (writer) => {
+      texts(writer, [topic]);
+      writer.int32(10_000);
+    },
+  });
+  answer.skip(4);
+  const [code = -1] = answer.array(() => {
+    answer.text();
+    return answer.int16();
+  });
+  return code;
+}
+
 function identity(writer: ByteWriter, transactionalId: string, { producerId, producerEpoch }: Epoch): void {
   writer.text(transactionalId);
   writer.int64(BigInt(producerId));
