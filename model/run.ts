@@ -1,14 +1,11 @@
 import { parseArgs } from 'node:util';
-import { explore } from './drain-machine';
-import { MUTATIONS, rowOf, showMutation } from './mutations';
-import { RULE_NAMES } from './rules';
-import type { Rule } from './rules';
-import { SCOPE_NAMES, scopeOf } from './scopes';
-import type { ScopeName } from './scopes';
+import { ENGINES } from './engines';
+import type { Engine } from './engines';
 
 /** `npm run model`, see docs/model.md. Exit code 1 = a promise is broken. */
 const { values } = parseArgs({
   options: {
+    engine: { type: 'string' },
     scope: { type: 'string', multiple: true },
     without: { type: 'string', multiple: true },
     small: { type: 'boolean', default: false },
@@ -24,34 +21,38 @@ function print(...lines: readonly string[]): void {
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-function chosen<T extends string>(given: readonly string[], known: readonly T[], what: string): T[] {
-  return given.map((name) => {
-    const found = known.find((one) => one === name);
-    if (found === undefined) throw new Error(`There is no ${what} "${name}". Choose from: ${known.join(', ')}.`);
-    return found;
-  });
+/** The engines that know all these names; every engine where nothing is named. */
+function chosen(): Engine[] {
+  const { engine, scope = [], without = [] } = values;
+  const found = ENGINES.filter(
+    ({ name, scopes, rules }) =>
+      (engine === undefined || engine === name) &&
+      scope.every((one) => scopes.includes(one)) &&
+      without.every((one) => rules.includes(one)),
+  );
+  if (found.length > 0) return found;
+  const names = ENGINES.map(({ name, scopes, rules }) => `${name}: ${scopes.join(', ')}; ${rules.join(', ')}`);
+  throw new Error(`No engine knows these scopes and rules. Choose from:\n${names.join('\n')}`);
 }
 
 function numbered(trace: readonly string[]): string[] {
   return trace.map((label, index) => `  ${String(index + 1).padStart(2)}. ${label}`);
 }
 
-function mutations(): void {
-  for (const mutation of MUTATIONS) {
-    const found = showMutation(mutation);
+function mutations(engine: Engine): void {
+  for (const { off, show, row } of engine.mutations) {
+    const found = show();
     if (found === null) {
       process.exitCode = 1;
-      print(`nothing breaks without ${mutation.off.join(', ')}`);
-    } else print(rowOf(mutation, found), ...(values.all ? numbered(found.trace) : []));
+      print(`nothing breaks without ${off.join(', ')}`);
+    } else print(row(found), ...(values.all ? numbered(found.trace) : []));
   }
 }
 
-function explorations(): void {
-  const scopes: ScopeName[] = values.scope === undefined ? SCOPE_NAMES : chosen(values.scope, SCOPE_NAMES, 'scope');
-  const off: Rule[] = chosen(values.without ?? [], RULE_NAMES, 'rule');
+function explorations(engine: Engine): void {
   const limits = { depth: values.small ? 1_000 : Number(values.depth), states: Number(values.states), all: values.all };
-  for (const name of scopes) {
-    const result = explore(scopeOf(name, values.small ? 'small' : 'deep', off, values.harm), limits);
+  for (const name of values.scope ?? engine.scopes) {
+    const result = engine.explore(name, values.small ? 'small' : 'deep', values.without ?? [], values.harm, limits);
     const { states, transitions, depth, complete, seconds, halts } = result;
     print(
       `${name.padEnd(10)} ${states} states, ${transitions} transitions, depth ${depth}${complete ? ', complete' : ''}, ` +
@@ -64,5 +65,8 @@ function explorations(): void {
   }
 }
 
-if (values.mutations) mutations();
-else explorations();
+for (const engine of chosen()) {
+  print(`${engine.name}:`);
+  if (values.mutations) mutations(engine);
+  else explorations(engine);
+}

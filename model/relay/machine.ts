@@ -1,28 +1,11 @@
-import { environmentSteps } from './environment';
 import { hash, Parts } from '../fingerprint';
 import { heal, toHeal } from './heal';
 import { misstep, violation } from './invariants';
-import { loopSteps } from './loop';
 import type { Machine } from '../machine';
-import { membershipSteps } from './membership';
 import { begun } from './prelude';
 import type { Scope } from './scope';
-import { takeOverSteps } from './take-over';
-import { Turn } from './turn';
-import type { Holder, Kafka, Next, Server, World } from './world';
-
-/** All that can happen next, in any order of holders, writers, operators, brokers and servers. */
-export function successors(scope: Scope, world: World): Next[] {
-  return [...scope.holders.flatMap((_, who) => holderSteps(scope, world, who)), ...environmentSteps(scope, world)];
-}
-
-export function holderSteps(scope: Scope, world: World, who: number): Next[] {
-  const turn = new Turn(scope, world, who);
-  takeOverSteps(turn);
-  loopSteps(turn);
-  membershipSteps(turn);
-  return turn.nexts;
-}
+import { successors } from './successors';
+import type { Holder, Kafka, Server, World } from './world';
 
 /** Relays with all their publishers. */
 export function relayMachine(scope: Scope): Machine<World> {

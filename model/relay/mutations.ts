@@ -12,6 +12,8 @@ export interface Mutation {
   readonly scope: ScopeName;
   /** What must be possible beyond the small scope. */
   readonly more?: Partial<Budget>;
+  /** Steps that lead to where it shows: without them too many states. */
+  readonly already?: readonly string[];
   /** Steps of a shortest trace. */
   readonly steps: number;
 }
@@ -57,10 +59,32 @@ export const MUTATIONS: readonly Mutation[] = [
   { off: ['unknownSettle'], scope: 'core', steps: 0 },
   { off: ['hungDecided'], scope: 'hung', steps: 0 },
   { off: ['hungFenced'], scope: 'hung', steps: 0 },
-  { off: ['hungWitness'], scope: 'hung', more: { runs: 3, failovers: 1, olds: 1 }, steps: 0 },
+  {
+    off: ['hungWitness'],
+    scope: 'hung',
+    more: { runs: 3, failovers: 1, olds: 1, kills: 1 },
+    already: [
+      'P1: claims',
+      'P1: has e1',
+      'P2: sends e1',
+      'replication stalls',
+      'old server is still writable',
+      'B(r0) T0: fence 2 on S2',
+      'T1: its markers hang (ledger written)',
+      'its producer hanging',
+      'T4, the last chunk',
+      'C is killed',
+      'C(r1) T0: fence 2 on S2',
+      'T1: epoch 2',
+      'T2, T3',
+      'T4, the last chunk',
+      'T5',
+    ],
+    steps: 0,
+  },
   { off: ['nThroughBarrier'], scope: 'raised', steps: 0 },
   { off: ['nWithChunk'], scope: 'raised', steps: 0 },
-  { off: ['pauseAwaitsRecovery'], scope: 'paused', steps: 0 },
+  { off: ['pauseAwaitsRecovery'], scope: 'paused', more: { failovers: 1, moves: 1 }, steps: 0 },
   { off: ['pauseAwaitsOwner'], scope: 'paused', steps: 0 },
   { off: ['notStopped', 'stoppedAtClaim'], scope: 'paused', steps: 0 },
   { off: ['skipsAwaitPause'], scope: 'paused', steps: 0 },
@@ -70,19 +94,75 @@ export const MUTATIONS: readonly Mutation[] = [
   { off: ['fenceAtPark'], scope: 'refused', steps: 0 },
   { off: ['fenceAtTakeOver', 'lCompared'], scope: 'core', steps: 0 },
   { off: ['fenceAtSettle', 'lCompared'], scope: 'core', steps: 0 },
-  { off: ['serverAtTakeOver'], scope: 'failover', more: { runs: 2 }, steps: 0 },
-  { off: ['serverAtAdopt'], scope: 'failover', more: { runs: 2 }, steps: 0 },
-  { off: ['serverAtAttach'], scope: 'spread', steps: 0 },
-  { off: ['serverAtDetach'], scope: 'spread', steps: 0 },
+  {
+    off: ['serverAtAttach'],
+    scope: 'failover',
+    more: { runs: 2, moves: 1 },
+    already: [
+      'A(r0) detaches P0',
+      'replication stalls',
+      'B(r0) T0: fence 2 on S1',
+      'T1: epoch 2',
+      'T2, T3',
+      'T4, the last chunk',
+      'T5',
+      'commits since then are lost',
+      'A(r0) attaches P0 on S2: refused',
+      'A(r0) T0: fence 2 on S2',
+      'T1: epoch 3',
+      'T2, T3',
+      'T4, a chunk',
+      'T4, the last chunk',
+      'T5',
+    ],
+    steps: 0,
+  },
+  {
+    off: ['serverAtDetach'],
+    scope: 'moved',
+    more: { runs: 3, failovers: 1 },
+    already: [
+      'replication stalls',
+      'B(r0) T0: fence 2 on S1',
+      'T1: epoch 2',
+      'T2, T3',
+      'T4, the last chunk',
+      'T5',
+      'commits since then are lost',
+      'A(r0) P1: claims on S2: refused',
+      'A(r0) T0: fence 2 on S2',
+      'T1: epoch 3',
+      'T2, T3',
+      'T4, a chunk',
+      'T4, the last chunk',
+    ],
+    steps: 0,
+  },
   { off: ['serverAtClaim'], scope: 'failover', steps: 0 },
-  { off: ['serverAtSettle'], scope: 'failover', steps: 0 },
-  { off: ['serverAtRaise'], scope: 'raised', steps: 0 },
+];
+
+/**
+ * Rules without which nothing was found: something else stops what they stop. f stands in an owner and in Kafka's epoch as well, so
+ * that what an old f adopts, attaches or claims is neither owned by it nor sent; members that settle or T4 name are facts, whoever
+ * brings them, and L moves only from the record before.
+ */
+export const CONTAINED: readonly Rule[] = [
+  'fenceAtAdopt',
+  'fenceAtAttach',
+  'fenceAtClaim',
+  'fenceAtRaise',
+  'ownerAtClaim',
+  'serverAtTakeOver',
+  'serverAtAdopt',
+  'serverAtSettle',
+  'serverAtPark',
+  'serverAtRaise',
 ];
 
 /** A shortest trace that shows what the missing rules prevent, or null if the exploration ends without. */
-export function showMutation({ off, scope, more }: Mutation, states = 400_000): Finding | null {
+export function showMutation({ off, scope, more, already }: Mutation, states = 400_000): Finding | null {
   const small = scopeOf(scope, 'small', off);
-  const machine = relayMachine({ ...small, budget: { ...small.budget, ...more } });
+  const machine = relayMachine({ ...small, already: already ?? small.already, budget: { ...small.budget, ...more } });
   return exploreMachine(machine, { depth: 1_000, states }).found[0] ?? null;
 }
 

@@ -1,5 +1,6 @@
 import { NOTHING } from './budget';
 import { membershipSteps } from './membership';
+import { successors } from './successors';
 import { firstWorld } from './scope';
 import type { Scope } from './scope';
 import { takeOverSteps } from './take-over';
@@ -18,7 +19,13 @@ export function begun(scope: Scope): World {
   for (let publisher = 0; first !== undefined && publisher < scope.publishers; publisher += 1) {
     world = follow(scope, world, first, membershipSteps, ({ label }) => label.endsWith(`attaches P${publisher}`));
   }
-  return { ...world, left: scope.budget };
+  world = { ...world, left: scope.budget };
+  for (const label of scope.already) {
+    const next = successors(scope, world).find((one) => one.label.endsWith(label));
+    if (next === undefined) throw new Error(`scope ${scope.name}: "${label}" cannot happen`);
+    ({ world } = next);
+  }
+  return world;
 }
 
 function follow(

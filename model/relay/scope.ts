@@ -18,6 +18,8 @@ export interface Scope {
   readonly holders: readonly number[];
   /** Processes that hold their relays at the beginning; the first has all publishers. */
   readonly open: readonly number[];
+  /** Steps that have been made then, by the ends of their labels. */
+  readonly already: readonly string[];
   /** N at the beginning. */
   readonly relays: number;
   /** Most events of one batch. */

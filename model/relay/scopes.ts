@@ -16,6 +16,8 @@ interface Plan {
   readonly relays?: number;
   readonly batch?: number;
   readonly granted?: number;
+  /** What has happened already where the tests begin. */
+  readonly already?: readonly string[];
   /** Explored wholly by the tests. */
   readonly small: Partial<Budget>;
   /** For longer runs by command. */
@@ -62,6 +64,7 @@ export const SCOPES = {
     holders: [0, 1],
     open: [0, 1],
     relays: 2,
+    already: ['P1: claims', 'P1: has e1', 'no answer: the record is late'],
     small: { runs: 2, lateProduces: 1, failovers: 1 },
     deep: { runs: 4, lateProduces: 1, failovers: 1, restarts: 1 },
   },
@@ -88,6 +91,7 @@ export const SCOPES = {
     holders: [0, 1],
     open: [0, 1],
     relays: 2,
+    already: ['replication stalls', 'old server is still writable'],
     small: { runs: 3, failovers: 1, olds: 1, kills: 1 },
     deep: { runs: 4, failovers: 1, olds: 1, kills: 1, lateProduces: 1 },
   },
@@ -164,5 +168,18 @@ export function scopeOf(name: ScopeName, size: 'small' | 'deep', off: readonly R
   const plan: Plan = SCOPES[name];
   const { events, publishers = 1, holders, open = [], relays = 1, batch = 1, granted = null } = plan;
   const budget = { ...NOTHING, ...plan[size] };
-  return { name, events, publishers, holders, open, relays, batch, granted, budget, rules: rulesWithout(...off) };
+  const already = size === 'small' ? (plan.already ?? []) : [];
+  return {
+    name,
+    already,
+    events,
+    publishers,
+    holders,
+    open,
+    relays,
+    batch,
+    granted,
+    budget,
+    rules: rulesWithout(...off),
+  };
 }

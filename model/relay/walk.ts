@@ -1,8 +1,9 @@
 import { NOTHING } from './budget';
-import { relayMachine, successors, holderSteps } from './machine';
+import { relayMachine } from './machine';
 import { rulesWithout } from './rules';
 import type { Rule } from './rules';
 import type { Scope } from './scope';
+import { holderSteps, successors } from './successors';
 import type { World } from './world';
 
 /** Everything goes wrong at once, several times: far beyond what can be explored wholly. */
@@ -20,6 +21,7 @@ export function wildScope(...off: readonly Rule[]): Scope {
     publishers: 2,
     holders: [0, 0, 1, 1, 2],
     open: [],
+    already: [],
     relays: 2,
     batch: 2,
     granted: null,
