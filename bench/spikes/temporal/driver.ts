@@ -60,7 +60,8 @@ export class Driver {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(workflowId);
-        reject(new Error(`${workflowId}: no end of its drain within ${deadlineMs} ms`));
+        const late = `${workflowId}: no end of its drain within ${deadlineMs} ms`;
+        this.#history(workflowId).then((events) => reject(new Error(`${late}: … ${events}`)), reject);
       }, deadlineMs);
       this.#waiting.set(workflowId, (report) => {
         clearTimeout(timer);
@@ -75,6 +76,15 @@ export class Driver {
 
   async close(): Promise<void> {
     await this.client.connection.close();
+  }
+
+  /** The last events of a publisher that hangs: they tell a lost task from a lost outcome. */
+  async #history(workflowId: string): Promise<string> {
+    const { events } = await this.client.workflow.getHandle(workflowId).fetchHistory();
+    return (events ?? [])
+      .slice(-6)
+      .map(({ eventType, eventTime }) => `${eventType ?? '?'} at ${Number(eventTime?.seconds ?? 0)}`)
+      .join(', ');
   }
 
   #heard(report: Exclude<Report, { report: 'ready' }>): void {
