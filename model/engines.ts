@@ -36,33 +36,34 @@ function known<T extends string>(name: string, names: readonly T[]): T {
   return found;
 }
 
-export const ENGINES: readonly Engine[] = [
-  {
-    name: 'relays',
-    scopes: RELAY_SCOPES,
-    rules: RELAY_RULES,
-    explore: (scope, size, off, _harm, limits) => {
-      const rules = off.map((rule) => known(rule, RELAY_RULES));
-      return exploreMachine(relayMachine(relayScope(known(scope, RELAY_SCOPES), size, rules)), limits);
-    },
-    mutations: relays.MUTATIONS.map((mutation) => ({
-      off: mutation.off,
-      show: () => relays.showMutation(mutation),
-      row: (found) => relays.rowOf(mutation, found),
-    })),
+const RELAYS: Engine = {
+  name: 'relays',
+  scopes: RELAY_SCOPES,
+  rules: RELAY_RULES,
+  explore: (scope, size, off, _harm, limits) => {
+    const rules = off.map((rule) => known(rule, RELAY_RULES));
+    return exploreMachine(relayMachine(relayScope(known(scope, RELAY_SCOPES), size, rules)), limits);
   },
-  {
-    name: 'first',
-    scopes: SCOPE_NAMES,
-    rules: RULE_NAMES,
-    explore: (scope, size, off, harm, limits) => {
-      const rules = off.map((rule) => known(rule, RULE_NAMES));
-      return explore(scopeOf(known(scope, SCOPE_NAMES), size, rules, harm), limits);
-    },
-    mutations: first.MUTATIONS.map((mutation) => ({
-      off: mutation.off,
-      show: () => first.showMutation(mutation),
-      row: (found) => first.rowOf(mutation, found),
-    })),
+  mutations: relays.MUTATIONS.map((mutation) => ({
+    off: mutation.off,
+    show: () => relays.showMutation(mutation),
+    row: (found) => relays.rowOf(mutation, found),
+  })),
+};
+
+const FIRST: Engine = {
+  name: 'first',
+  scopes: SCOPE_NAMES,
+  rules: RULE_NAMES,
+  explore: (scope, size, off, harm, limits) => {
+    const rules = off.map((rule) => known(rule, RULE_NAMES));
+    return explore(scopeOf(known(scope, SCOPE_NAMES), size, rules, harm), limits);
   },
-];
+  mutations: first.MUTATIONS.map((mutation) => ({
+    off: mutation.off,
+    show: () => first.showMutation(mutation),
+    row: (found) => first.rowOf(mutation, found),
+  })),
+};
+
+export const ENGINES: readonly Engine[] = [RELAYS, FIRST];
