@@ -9,6 +9,7 @@ import { recoverChunk, noteStrangers } from '../postgres/relay/recover';
 import { haltRelay, markRecovered, takeRelay } from '../postgres/relay/relays';
 import type { TakenRelay } from '../postgres/relay/relays';
 import type { RelayDeps } from './deps';
+import { compareIds } from './id-queue';
 
 /** A relay that was taken over, and the producer that is now its only one. */
 export interface TakenOver {
@@ -64,6 +65,7 @@ async function settleLedger(
   const { settled, servers, fence, server } = held;
   const own = { fence, server, offset: barrier };
   const found = { settled: 0, strangers: 0 };
+  let highestId = '0';
   const read: { fold: Fold | null } = { fold: null };
   await producer.readLedger(settled.offset, barrier, async (records, logStart) => {
     const fold = read.fold ?? beginFold({ settled, known: new Set(servers), own, logStart });
@@ -77,6 +79,7 @@ async function settleLedger(
     const chunk = await recoverChunk(deps.db, held, { before, next, batches });
     found.settled += chunk.counts.reduce((sum, { events }) => sum + events, 0);
     found.strangers += chunk.strangers;
+    if (compareIds(chunk.highestStranger, highestId) > 0) highestId = chunk.highestStranger;
     await failpoint('relay_after_chunk');
   });
   if (read.fold === null) {
@@ -85,7 +88,7 @@ async function settleLedger(
   const halted = unfinished(read.fold);
   if (halted !== null) throw mismatch(held, halted.text);
   if (found.strangers > 0) {
-    await noteStrangers(deps.db, held, found.strangers);
+    await noteStrangers(deps.db, held, { strangers: found.strangers, highestId });
     deps.observer.note('the ledger names events that this database does not have', { relay: held.relay, ...found });
   }
   return { ...found, to: read.fold.settled };

@@ -9,6 +9,8 @@ import type { ResultRow, SettleResult } from './settle';
 export interface RecoverResult extends SettleResult {
   /** Members that this database does not have: a fail-over lost them after they were published, or their tenant was deleted. */
   readonly strangers: number;
+  /** Of those, decimal string; '0' without any. */
+  readonly highestStranger: string;
 }
 
 /** A committed batch as the ledger has it. */
@@ -34,7 +36,7 @@ export async function recoverChunk(
       ),
     ),
   );
-  const rows = await query<ResultRow & { strangers: number }>(
+  const rows = await query<ResultRow & { strangers: number; highestStranger: string }>(
     db,
     `with held as materialized (
        update outbox.relays set ledger_offset = $5, ledger_kind = $6, ledger_seq = $7, ledger_fence = $8, updated_at = clock_timestamp(),
@@ -60,7 +62,8 @@ export async function recoverChunk(
        on conflict do nothing returning 1
      )
      select c.tenant_id as tenant, c.destination, c.shard::int, c.n::float8 as events, c.bytes::float8,
-            (select count(*)::int from rest) as unsettled, (select count(*)::int from m where m.status is null) as strangers
+            (select count(*)::int from rest) as unsettled, (select count(*)::int from m where m.status is null) as strangers,
+            (select coalesce(max(m.id), 0)::text from m where m.status is null) as "highestStranger"
      from held left join counted c on true`,
     [
       ...holdValues(held),
@@ -76,13 +79,26 @@ export async function recoverChunk(
       ...bounds(members),
     ],
   );
-  return { ...toResult(held, rows, 'taking over'), strangers: rows[0]?.strangers ?? 0 };
+  return {
+    ...toResult(held, rows, 'taking over'),
+    strangers: rows[0]?.strangers ?? 0,
+    highestStranger: rows[0]?.highestStranger ?? '0',
+  };
 }
 
-/** Counts what the ledger names and this database lacks, for whoever asks what a fail-over lost. */
-export async function noteStrangers(db: Db, held: HeldRelay, strangers: number): Promise<void> {
-  await query(db, `update outbox.relays set strangers = strangers + $4 where ${HOLDS}`, [
-    ...holdValues(held),
-    strangers,
-  ]);
+/**
+ * Counts what the ledger names and this database lacks, for whoever asks what a fail-over lost, and sees to it that their ids are not given
+ * again: consumers know them. Events that got one before are told apart by their fingerprint.
+ */
+export async function noteStrangers(
+  db: Db,
+  held: HeldRelay,
+  found: { readonly strangers: number; readonly highestId: string },
+): Promise<void> {
+  await query(
+    db,
+    `with noted as (update outbox.relays set strangers = strangers + $4 where ${HOLDS} returning 1)
+     select setval('outbox.events_event_id_seq', $5::bigint) from noted, outbox.events_event_id_seq s where s.last_value < $5::bigint`,
+    [...holdValues(held), found.strangers, found.highestId],
+  );
 }
