@@ -91,8 +91,9 @@ export class Settling {
     for (const { attachment, events, bytes } of groups) {
       const count = changed.get(attachment.id);
       attachment.gaveBack(events.length, bytes);
+      // All of it: what could not be marked, because it was locked, was sent as well.
+      attachment.paid(events.length, bytes);
       if (count !== undefined) {
-        attachment.paid(count.events, bytes);
         attachment.published += count.events;
         state.deps.observer.published(attachment.ref, count.events, events[0]?.event.createdAt ?? '');
       }
