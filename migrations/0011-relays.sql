@@ -67,6 +67,8 @@ create table outbox.relay_counts (
   published   bigint      not null default 0,
   bytes       bigint      not null default 0,
   parked      bigint      not null default 0,
+  -- Copies that replays published, beside the events themselves; their bytes are in "bytes".
+  copies      bigint      not null default 0,
   primary key (tenant_id, destination, shard, relay)
 )
 with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
@@ -91,6 +93,17 @@ alter table outbox.events add column xid xid8 not null default pg_current_xact_i
 create index events_new on outbox.events (xid) where status = 'pending' and lane = 0;
 alter table outbox.events add column batch_relay smallint, add column batch_seq bigint;
 
+-- Copies are found in the same way. Those of a paused replay stay where they are: only the relay knows which are on their way, and
+-- one that Kafka has is published, whatever its status says.
+alter table outbox.replay_events
+  add column xid xid8 not null default pg_current_xact_id(),
+  add column batch_relay smallint, add column batch_seq bigint,
+  drop constraint replay_events_status_check,
+  add constraint replay_events_status_check
+    check (status in ('pending', 'paused', 'published', 'failed', 'cancelled', 'retried'));
+create index replay_events_new on outbox.replay_events (xid) where status = 'pending';
+create index replay_events_paused on outbox.replay_events (tenant_id, replay_id) where status = 'paused';
+
 -- What stands in the ledger beside an id: after a lossy fail-over ids are given again, to other events. 4 bytes, unsigned.
 create function outbox.fingerprint(dedupe_key text, created_at timestamptz) returns bigint
 language sql stable parallel safe as $$
@@ -100,6 +113,17 @@ $$;
 
 -- Down Migration
 drop function outbox.fingerprint(text, timestamptz);
+-- A release before this one makes paused copies anew when their replay is resumed.
+with gone as (delete from outbox.replay_events where status = 'paused' returning tenant_id, replay_id, event_id)
+update outbox.replays s set fed_up_to = least(s.fed_up_to, g.first - 1)
+from (select tenant_id, replay_id, min(event_id) as first from gone group by tenant_id, replay_id) g
+where s.tenant_id = g.tenant_id and s.replay_id = g.replay_id;
+drop index outbox.replay_events_paused;
+drop index outbox.replay_events_new;
+alter table outbox.replay_events
+  drop constraint replay_events_status_check,
+  add constraint replay_events_status_check check (status in ('pending', 'published', 'failed', 'cancelled', 'retried')),
+  drop column batch_seq, drop column batch_relay, drop column xid;
 drop index outbox.events_new;
 alter table outbox.events drop column batch_seq, drop column batch_relay, drop column xid;
 drop index outbox.publishers_asked;

@@ -78,7 +78,10 @@ create table outbox.events (
   error_reason text,
   headers jsonb,
   payload bytea,
-  skipped_at timestamp with time zone
+  skipped_at timestamp with time zone,
+  xid xid8 not null default pg_current_xact_id(),
+  batch_relay smallint,
+  batch_seq bigint
 )
 with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=5000, autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_insert_scale_factor=0.1, autovacuum_analyze_scale_factor=0.05);
 create table outbox.global_pause (
@@ -98,7 +101,9 @@ with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_thresho
 create table outbox.installation (
   only_row boolean not null default true,
   install_id text not null,
-  created_at timestamp with time zone not null default clock_timestamp()
+  created_at timestamp with time zone not null default clock_timestamp(),
+  ledger_key bytea not null default decode(replace(((gen_random_uuid())::text || (gen_random_uuid())::text), '-'::text, ''::text), 'hex'::text),
+  relays smallint not null default 32
 );
 create table outbox.migrations (
   id integer not null default nextval('outbox.migrations_id_seq'::regclass),
@@ -124,7 +129,12 @@ create table outbox.publishers (
   sweep_backoff_ms integer not null default 0,
   updated_at timestamp with time zone not null default clock_timestamp(),
   breaker jsonb,
-  blocked jsonb
+  blocked jsonb,
+  owner_relay smallint,
+  owner_fence bigint,
+  drain jsonb,
+  given_up jsonb,
+  detach_asked boolean not null default false
 )
 with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
 create table outbox.purged (
@@ -135,6 +145,35 @@ create table outbox.purged (
   purged_at timestamp with time zone not null default clock_timestamp()
 )
 with (fillfactor=50);
+create table outbox.relay_counts (
+  tenant_id text collate "C" not null,
+  destination text collate "C" not null,
+  shard smallint not null,
+  relay smallint not null,
+  published bigint not null default 0,
+  bytes bigint not null default 0,
+  parked bigint not null default 0,
+  copies bigint not null default 0
+)
+with (fillfactor=50, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
+create table outbox.relays (
+  relay smallint not null,
+  fence bigint not null default 0,
+  server text collate "C",
+  ledger_offset bigint not null default '-1'::integer,
+  ledger_kind text not null default 'none'::text,
+  ledger_seq bigint not null default 0,
+  ledger_fence bigint not null default 0,
+  closed bigint not null default 0,
+  recovered_on text collate "C",
+  holder text,
+  lease_until timestamp with time zone,
+  halted jsonb,
+  strangers bigint not null default 0,
+  moved_at timestamp with time zone not null default clock_timestamp(),
+  updated_at timestamp with time zone not null default clock_timestamp()
+)
+with (fillfactor=20, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
 create table outbox.replay_events (
   tenant_id text collate "C" not null,
   event_id bigint not null,
@@ -150,7 +189,10 @@ create table outbox.replay_events (
   published_at timestamp with time zone,
   failed_at timestamp with time zone,
   error_code text,
-  error_reason text
+  error_reason text,
+  xid xid8 not null default pg_current_xact_id(),
+  batch_relay smallint,
+  batch_seq bigint
 )
 with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=5000, autovacuum_vacuum_cost_delay=0);
 create table outbox.replay_plans (
@@ -191,6 +233,10 @@ create table outbox.replays (
   visit_at timestamp with time zone default clock_timestamp()
 )
 with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
+create table outbox.servers (
+  server text collate "C" not null,
+  first_at timestamp with time zone not null default clock_timestamp()
+);
 create table outbox.tenants (
   tenant_id text collate "C" not null,
   status text not null default 'active'::text,
@@ -199,6 +245,17 @@ create table outbox.tenants (
   status_by text,
   status_why text,
   status_at timestamp with time zone
+);
+create table outbox.unsettled (
+  tenant_id text collate "C" not null,
+  event_id bigint not null,
+  replay_id text collate "C" not null default ''::text,
+  fingerprint bigint not null,
+  relay smallint not null,
+  seq bigint not null,
+  topic_partition integer,
+  topic_offset bigint,
+  at timestamp with time zone not null default clock_timestamp()
 );
 
 -- constraints
@@ -218,28 +275,37 @@ alter table outbox.global_pause add constraint global_pause_only_row_check CHECK
 alter table outbox.global_pause add constraint global_pause_pkey PRIMARY KEY (only_row);
 alter table outbox.ingest_buckets add constraint ingest_buckets_pkey PRIMARY KEY (tenant_id);
 alter table outbox.installation add constraint installation_install_id_check CHECK ((install_id ~ '^[0-9a-z]{12}$'::text));
+alter table outbox.installation add constraint installation_ledger_key_check CHECK ((octet_length(ledger_key) = 32));
 alter table outbox.installation add constraint installation_only_row_check CHECK (only_row);
 alter table outbox.installation add constraint installation_pkey PRIMARY KEY (only_row);
+alter table outbox.installation add constraint installation_relays_check CHECK (((relays >= 1) AND (relays <= 1000)));
 alter table outbox.migrations add constraint migrations_pkey PRIMARY KEY (id);
 alter table outbox.publishers add constraint publishers_check CHECK ((settled <= recorded));
+alter table outbox.publishers add constraint publishers_owner CHECK (((owner_relay IS NULL) = (owner_fence IS NULL)));
 alter table outbox.publishers add constraint publishers_pkey PRIMARY KEY (tenant_id, destination, shard);
 alter table outbox.publishers add constraint publishers_state_check CHECK ((state = ANY (ARRAY['sleeping'::text, 'held'::text, 'waking'::text, 'running'::text, 'paused'::text, 'throttled'::text, 'open'::text, 'halted'::text])));
 alter table outbox.purged add constraint purged_batches_check CHECK ((batches >= 0));
 alter table outbox.purged add constraint purged_pkey PRIMARY KEY (tenant_id);
 alter table outbox.purged add constraint purged_published_check CHECK ((published >= 0));
 alter table outbox.purged add constraint purged_skipped_check CHECK ((skipped >= 0));
+alter table outbox.relay_counts add constraint relay_counts_pkey PRIMARY KEY (tenant_id, destination, shard, relay);
+alter table outbox.relays add constraint relays_ledger_kind_check CHECK ((ledger_kind = ANY (ARRAY['none'::text, 'barrier'::text, 'batch'::text])));
+alter table outbox.relays add constraint relays_pkey PRIMARY KEY (relay);
+alter table outbox.relays add constraint relays_relay_check CHECK ((relay >= 0));
 alter table outbox.replay_events add constraint replay_events_pkey PRIMARY KEY (tenant_id, event_id, replay_id);
-alter table outbox.replay_events add constraint replay_events_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'published'::text, 'failed'::text, 'cancelled'::text, 'retried'::text])));
+alter table outbox.replay_events add constraint replay_events_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'paused'::text, 'published'::text, 'failed'::text, 'cancelled'::text, 'retried'::text])));
 alter table outbox.replay_events add constraint replay_events_tenant_id_copy_id_key UNIQUE (tenant_id, copy_id);
 alter table outbox.replay_plans add constraint replay_plans_pkey PRIMARY KEY (tenant_id, plan_id);
 alter table outbox.replays add constraint replays_pkey PRIMARY KEY (tenant_id, replay_id);
 alter table outbox.replays add constraint replays_rate_per_second_check CHECK ((rate_per_second > 0));
 alter table outbox.replays add constraint replays_replay_id_check CHECK ((replay_id ~ '^[!-~]{1,100}$'::text));
 alter table outbox.replays add constraint replays_state_check CHECK ((state = ANY (ARRAY['running'::text, 'paused'::text, 'cancelled'::text, 'done'::text])));
+alter table outbox.servers add constraint servers_pkey PRIMARY KEY (server);
 alter table outbox.tenants add constraint tenants_pkey PRIMARY KEY (tenant_id);
 alter table outbox.tenants add constraint tenants_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text));
 alter table outbox.tenants add constraint tenants_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text])));
 alter table outbox.tenants add constraint tenants_tenant_id_check CHECK (((tenant_id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'::text) AND (length(tenant_id) <= 100)));
+alter table outbox.unsettled add constraint unsettled_pkey PRIMARY KEY (tenant_id, event_id, replay_id);
 
 -- indexes
 CREATE UNIQUE INDEX admin_keys_pkey ON outbox.admin_keys USING btree (key_id);
@@ -253,6 +319,7 @@ CREATE INDEX batches_grant ON outbox.batches USING btree (tenant_id, grant_id);
 CREATE UNIQUE INDEX batches_pkey ON outbox.batches USING btree (tenant_id, destination, shard, seq);
 CREATE INDEX batches_unsettled ON outbox.batches USING btree (tenant_id, destination, shard, seq) WHERE (settled_at IS NULL);
 CREATE INDEX events_aside ON outbox.events USING btree (tenant_id, destination, shard, ordering_key, event_id) WHERE ((status = 'pending'::text) AND (lane = 2));
+CREATE INDEX events_new ON outbox.events USING btree (xid) WHERE ((status = 'pending'::text) AND (lane = 0));
 CREATE INDEX events_parked ON outbox.events USING btree (tenant_id, destination, shard, ordering_key, event_id) WHERE ((status = 'failed'::text) AND (lane = 0) AND (ordering_key IS NOT NULL));
 CREATE INDEX events_pending ON outbox.events USING btree (tenant_id, destination, shard, lane, event_id) WHERE (status = 'pending'::text);
 CREATE UNIQUE INDEX events_pkey ON outbox.events USING btree (tenant_id, event_id);
@@ -262,15 +329,24 @@ CREATE UNIQUE INDEX global_pause_pkey ON outbox.global_pause USING btree (only_r
 CREATE UNIQUE INDEX ingest_buckets_pkey ON outbox.ingest_buckets USING btree (tenant_id);
 CREATE UNIQUE INDEX installation_pkey ON outbox.installation USING btree (only_row);
 CREATE UNIQUE INDEX migrations_pkey ON outbox.migrations USING btree (id);
+CREATE INDEX publishers_asked ON outbox.publishers USING btree (owner_relay) WHERE ((owner_relay IS NOT NULL) AND detach_asked);
+CREATE INDEX publishers_owner ON outbox.publishers USING btree (owner_relay) WHERE (owner_relay IS NOT NULL);
 CREATE UNIQUE INDEX publishers_pkey ON outbox.publishers USING btree (tenant_id, destination, shard);
+CREATE INDEX publishers_untold ON outbox.publishers USING btree (tenant_id) WHERE ((owner_relay IS NULL) AND (drain IS NOT NULL));
 CREATE UNIQUE INDEX purged_pkey ON outbox.purged USING btree (tenant_id);
+CREATE UNIQUE INDEX relay_counts_pkey ON outbox.relay_counts USING btree (tenant_id, destination, shard, relay);
+CREATE UNIQUE INDEX relays_pkey ON outbox.relays USING btree (relay);
+CREATE INDEX replay_events_new ON outbox.replay_events USING btree (xid) WHERE (status = 'pending'::text);
+CREATE INDEX replay_events_paused ON outbox.replay_events USING btree (tenant_id, replay_id) WHERE (status = 'paused'::text);
 CREATE INDEX replay_events_pending ON outbox.replay_events USING btree (tenant_id, destination, shard, copy_id) WHERE (status = 'pending'::text);
 CREATE UNIQUE INDEX replay_events_pkey ON outbox.replay_events USING btree (tenant_id, event_id, replay_id);
 CREATE UNIQUE INDEX replay_events_tenant_id_copy_id_key ON outbox.replay_events USING btree (tenant_id, copy_id);
 CREATE UNIQUE INDEX replay_plans_pkey ON outbox.replay_plans USING btree (tenant_id, plan_id);
 CREATE UNIQUE INDEX replays_pkey ON outbox.replays USING btree (tenant_id, replay_id);
 CREATE INDEX replays_visits ON outbox.replays USING btree (visit_at) WHERE (visit_at IS NOT NULL);
+CREATE UNIQUE INDEX servers_pkey ON outbox.servers USING btree (server);
 CREATE UNIQUE INDEX tenants_pkey ON outbox.tenants USING btree (tenant_id);
+CREATE UNIQUE INDEX unsettled_pkey ON outbox.unsettled USING btree (tenant_id, event_id, replay_id);
 
 -- functions
 CREATE OR REPLACE FUNCTION outbox.content_headers(headers jsonb)
@@ -491,6 +567,15 @@ AS $function$
     when bytes > 524288
       then 'payload has more than 524288 bytes. Store large content elsewhere and send its address.'
   end
+$function$
+;
+CREATE OR REPLACE FUNCTION outbox.fingerprint(dedupe_key text, created_at timestamp with time zone)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select ('x' || encode(substring(sha256(convert_to(dedupe_key || '/' || (extract(epoch from created_at) * 1000000)::bigint, 'UTF8'))
+    from 1 for 4), 'hex'))::bit(32)::bigint
 $function$
 ;
 CREATE OR REPLACE FUNCTION outbox.header_problem(headers jsonb)

@@ -7,7 +7,7 @@ import { selectionOf } from '../domain/replay-commands';
 import { withTransaction } from './pool';
 import type { Db } from './query';
 import { countSelection, planReplay, readPlan } from './replay-plans';
-import { withdrawCopies } from './replay-withdraw';
+import { returnCopies, withdrawCopies } from './replay-withdraw';
 import { insertReplay, lockReplays, readReplay, replayStatus, writeReplayState } from './replays';
 
 export type StartAnswer =
@@ -94,7 +94,7 @@ export async function setReplayState(
     if (row.state === state) return { kind: 'unchanged', replay: row };
     if (row.state === 'done' || row.state === 'cancelled') return { kind: 'refused', code: 'ended' };
     // The publisher's row before the replay's, as settling and parking lock them: the other way round the two deadlock.
-    if (state !== 'running') await withdrawCopies(client, { ...row, state });
+    await (state === 'running' ? returnCopies(client, row) : withdrawCopies(client, { ...row, state }));
     await writeReplayState(client, row, { state, by, why });
     const replay = (await replayStatus(client, tenant, replayId)) ?? row;
     await alongside?.(client, row, replay);

@@ -48,11 +48,11 @@ export async function feedReplay(pool: Pool, tenant: string, replayId: string, i
       return { ...(await endVisit(client, row)), made: 0, wake: false, more: false, waitMs: 0 };
     }
     if (row.pending > 0 && idle >= ORPHANS_AFTER) await failOrphans(client, row);
-    return feedRunning(client, row);
+    return feedRunning(client, row, idle);
   });
 }
 
-async function feedRunning(db: Db, row: ReplayRow): Promise<Fed> {
+async function feedRunning(db: Db, row: ReplayRow, idle: number): Promise<Fed> {
   const { ratePerSecond } = row;
   const quota =
     ratePerSecond === null ? null : { ...UNLIMITED_QUOTA, ratePerSecond, burst: replayBurst(ratePerSecond) };
@@ -74,7 +74,8 @@ async function feedRunning(db: Db, row: ReplayRow): Promise<Fed> {
   return {
     ...(await endVisit(db, row)),
     made,
-    wake: made > 0 && (row.pending === 0 || fed.retried > 0),
+    // Copies may be back since the replay was resumed.
+    wake: (made > 0 && (row.pending === 0 || fed.retried > 0)) || (made === 0 && row.pending > 0 && idle === 0),
     // Stopped by the size of a step, not by the end, the lane or the rate.
     more:
       !atEnd &&
@@ -106,7 +107,7 @@ async function makeCopies(
        insert into outbox.replay_events (tenant_id, destination, shard, replay_id, event_id, replay_count, status)
        select $1, $2, $3, ${id}::text, h.event_id,
               1 + (select count(*) from outbox.replay_events o where o.tenant_id = $1 and o.event_id = h.event_id
-                     and o.status in ('pending', 'published')),
+                     and o.status in ('pending', 'paused', 'published')),
               case h.status when 'failed' then 'retried' else 'pending' end
        from hits h order by h.event_id
        on conflict do nothing
@@ -138,7 +139,7 @@ async function retryFailed(db: Db, row: ReplayRow, eventIds: readonly string[]):
   );
   await query(
     db,
-    `update outbox.events e set status = 'pending', failed_at = null, error_code = null, error_reason = null
+    `update outbox.events e set status = 'pending', xid = pg_current_xact_id(), failed_at = null, error_code = null, error_reason = null
      where e.tenant_id = $1 and e.event_id = any ($4::bigint[]) and e.status = 'failed' and e.event_id not in (
        select unnest(b.event_ids) from outbox.batches b
        where b.tenant_id = $1 and b.destination = $2 and b.shard = $3 and b.settled_at is null)`,

@@ -72,18 +72,20 @@ export async function planReplay(
 }
 
 /**
- * A moment that no settle and no parking straddles. Both write their time under the lock of the publisher's row, which this
- * statement takes too; since it changes the row, whoever waits for it computes its own time anew. A moment taken without the
- * lock would count events whose settle began before it and committed after the count.
+ * A moment that no settle and no parking straddles. All write their time while they hold the row of the publisher, or of the relay, that this
+ * statement locks too; since it changes the publisher's row, whoever waits for that computes its own time anew. A moment taken without the
+ * locks would count events whose settle began before it and committed after the count.
  */
 async function cutOf(db: Db, ref: PublisherRef): Promise<string> {
   const rows = await query<{ cut: string }>(
     db,
-    `with publisher as (
-       update outbox.publishers set updated_at = clock_timestamp() where tenant_id = $1 and destination = $2 and shard = $3
-       returning greatest(updated_at, settled_at) as cut
+    `with relays as materialized (select count(*) as n from (select from outbox.relays order by relay for update) r),
+     publisher as (
+       update outbox.publishers p set updated_at = clock_timestamp() from relays
+       where p.tenant_id = $1 and p.destination = $2 and p.shard = $3 and relays.n >= 0
+       returning greatest(p.updated_at, p.settled_at) as cut
      )
-     select coalesce(max(cut), clock_timestamp())::text as cut from publisher`,
+     select coalesce((select max(cut) from publisher), case when (select n from relays) >= 0 then clock_timestamp() end)::text as cut`,
     refValues(ref),
   );
   return rows[0]?.cut ?? '';

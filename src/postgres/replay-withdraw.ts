@@ -6,8 +6,8 @@ import { refValues } from './publishers';
 /**
  * Takes the copies of a paused or cancelled replay out of the lane, except members of an unsettled batch, which finish. Within
  * the caller's transaction: it locks the publisher's row and raises its revision, so that no drain records what it selected
- * before. Paused copies are deleted and made again later, for a lane full of copies that must not be claimed would be walked
- * over by every claim; cancelled ones are kept.
+ * before. What a relay has on its way nobody else knows: that is published by its settle, whatever its status says by then. Paused
+ * copies have a status of their own, for a lane full of copies that must not be claimed would be walked over by every claim.
  */
 export async function withdrawCopies(db: Db, row: ReplayRow): Promise<void> {
   await query(
@@ -17,24 +17,40 @@ export async function withdrawCopies(db: Db, row: ReplayRow): Promise<void> {
     refValues(row),
   );
   // A statement of its own: its snapshot is younger than the lock.
-  const gone =
-    row.state === 'paused'
-      ? 'delete from outbox.replay_events r using free'
-      : `update outbox.replay_events r set status = 'cancelled' from free`;
+  const paused = row.state === 'paused';
   await query(
     db,
     `with free as (
-       select r.copy_id from outbox.replay_events r
-       where r.tenant_id = $1 and r.destination = $2 and r.shard = $3 and r.status = 'pending' and r.replay_id = $4
+       select r.copy_id, r.status as was from outbox.replay_events r
+       where r.tenant_id = $1 and r.destination = $2 and r.shard = $3 and r.replay_id = $4
+         and r.status ${paused ? `= 'pending'` : `in ('pending', 'paused')`}
          and r.copy_id not in (
            select unnest(b.copy_ids) from outbox.batches b
            where b.tenant_id = $1 and b.destination = $2 and b.shard = $3 and b.settled_at is null and b.copy_ids is not null)
-     ), gone as (${gone} where r.tenant_id = $1 and r.copy_id = free.copy_id returning r.event_id)
+       order by r.copy_id for update
+     ), gone as (
+       update outbox.replay_events r set status = '${paused ? 'paused' : 'cancelled'}' from free
+       where r.tenant_id = $1 and r.copy_id = free.copy_id returning free.was
+     )
      update outbox.replays s
-     set ${row.state === 'paused' ? 'fed = s.fed - g.n, fed_up_to = least(s.fed_up_to, g.first - 1)' : 'cancelled = s.cancelled + g.n'}
-     from (select count(*) as n, min(event_id) as first from gone) g
+     set ${paused ? 'fed = s.fed - g.n' : 'fed = s.fed + g.paused, cancelled = s.cancelled + g.n'}
+     from (select count(*) as n, count(*) filter (where was = 'paused') as paused from gone) g
      where s.tenant_id = $1 and s.replay_id = $4 and g.n > 0`,
     [...refValues(row), row.replayId],
+  );
+}
+
+/** Puts the copies of a paused replay back into the lane, to be found as new ones are. Within the caller's transaction. */
+export async function returnCopies(db: Db, row: ReplayRow): Promise<void> {
+  await query(
+    db,
+    `with back as (
+       update outbox.replay_events set status = 'pending', xid = pg_current_xact_id()
+       where tenant_id = $1 and replay_id = $2 and status = 'paused' returning 1
+     )
+     update outbox.replays s set fed = s.fed + b.n from (select count(*) as n from back) b
+     where s.tenant_id = $1 and s.replay_id = $2 and b.n > 0`,
+    [row.tenant, row.replayId],
   );
 }
 

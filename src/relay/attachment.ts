@@ -3,6 +3,8 @@ import { publisherId } from '../domain/publisher';
 import type { PublisherRef } from '../domain/publisher';
 import { grantable, refill, spend, waitForTokens } from '../domain/quota';
 import type { Grant, QuotaConfig, QuotaState } from '../domain/quota';
+import type { Lane } from '../domain/event';
+import { CopyLane } from './copy-lane';
 import { IdQueue, compareIds } from './id-queue';
 
 /** What a drain leaves in the publisher's row: whoever has the relay then goes on with it and completes it. */
@@ -29,6 +31,8 @@ const START = '0';
 export class Attachment {
   readonly id: string;
   readonly queue = new IdQueue();
+  /** Its replay lane. */
+  readonly copies = new CopyLane();
   /** Id up to which the scan has read; null = caught up. */
   cursor: string | null = START;
   /** A look found an id above the cursor since the last scan began. */
@@ -76,7 +80,12 @@ export class Attachment {
 
   /** True if a claim may find something. */
   get hasWork(): boolean {
-    return this.ending === null && (this.cursor !== null || this.queue.size > 0);
+    return this.has('live') || this.has('replay');
+  }
+
+  has(lane: Lane): boolean {
+    if (this.ending !== null) return false;
+    return lane === 'replay' ? this.copies.waiting : this.cursor !== null || this.queue.size > 0;
   }
 
   /** Events that are known to wait; Infinity = not counted. */
@@ -144,7 +153,7 @@ export class Attachment {
     this.#taken = { events: this.#taken.events - events, bytes: this.#taken.bytes - bytes };
   }
 
-  /** So much of it was committed. */
+  /** A settle changed so many rows: only those are paid. */
   paid(events: number, bytes: number): void {
     this.#most *= 2;
     const config = this.#config();

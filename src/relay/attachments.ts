@@ -1,10 +1,14 @@
 import type { PublisherRef } from '../domain/publisher';
+import type { Lane } from '../domain/event';
 import { publisherId } from '../domain/publisher';
 import type { DrainEnd, DrainFailure } from '../domain/drain';
 import { FairShares } from '../domain/relay/shares';
 import type { LookedUp } from '../postgres/relay/look';
+import type { FoundCopies } from '../postgres/relay/look-copies';
 import { Attachment } from './attachment';
 import type { RelayDrain } from './attachment';
+
+const LANES: readonly Lane[] = ['live', 'replay'];
 
 /** The publishers of one relay under one fence, and which of them have work. */
 export class Attachments {
@@ -12,6 +16,8 @@ export class Attachments {
   readonly shares = new FairShares();
   /** Publishers whose quota lets them go on later: their id and when, ms since epoch. */
   readonly #waiting = new Map<string, number>();
+  /** Those whose replay lane nobody has looked into yet. */
+  readonly #fresh = new Set<Attachment>();
   /** Those that are to be detached. */
   readonly #ending = new Set<Attachment>();
 
@@ -38,6 +44,7 @@ export class Attachments {
     }
     const attachment = new Attachment(ref, drain, holds, now);
     this.#all.set(attachment.id, attachment);
+    this.#fresh.add(attachment);
     this.shares.add(attachment.id, attachment.weight);
     this.judge(attachment, now);
     return attachment;
@@ -45,6 +52,7 @@ export class Attachments {
 
   remove(attachment: Attachment): void {
     this.#ending.delete(attachment);
+    this.#fresh.delete(attachment);
     if (this.#all.get(attachment.id) !== attachment) return;
     this.#all.delete(attachment.id);
     this.#waiting.delete(attachment.id);
@@ -61,14 +69,36 @@ export class Attachments {
     }
   }
 
+  /** At most so many of those whose replay lane is to be looked into, until `foundCopies` has them. */
+  fresh(limit: number): Attachment[] {
+    return [...this.#fresh].slice(0, limit);
+  }
+
+  /** A look for copies has ended, which also looked into the lanes of these. */
+  foundCopies(fresh: readonly Attachment[], copies: readonly FoundCopies[], now: number): void {
+    for (const attachment of fresh) {
+      attachment.copies.known = true;
+      this.#fresh.delete(attachment);
+    }
+    for (const found of copies) {
+      const attachment = this.#all.get(publisherId(found));
+      if (attachment === undefined) continue;
+      attachment.copies.found(found.lowest);
+      if (!this.#waiting.has(attachment.id)) this.judge(attachment, now);
+    }
+  }
+
   /** Ready if it has work and its quota allows some of it, else not asked until one of them changes. */
   judge(attachment: Attachment, now: number): void {
     const { id } = attachment;
     if (this.#all.get(id) !== attachment) return;
     this.#waiting.delete(id);
-    if (!attachment.hasWork) return this.shares.idle(id);
-    if (attachment.allowance(now, 1).events > 0) return this.shares.ready(id, attachment.waiting);
-    this.shares.idle(id);
+    const allowed = attachment.hasWork && attachment.allowance(now, 1).events > 0;
+    for (const lane of LANES) {
+      if (!allowed || !attachment.has(lane)) this.shares.idle(id, lane);
+      else this.shares.ready(id, lane === 'live' ? attachment.waiting : Infinity, lane);
+    }
+    if (allowed || !attachment.hasWork) return;
     const wait = attachment.waitMs(now);
     // 0: what is on its way has its tokens, and a settle judges anew.
     if (wait !== null && wait > 0) this.#waiting.set(id, now + wait);
@@ -90,7 +120,7 @@ export class Attachments {
     if (attachment.ending !== null || this.#all.get(attachment.id) !== attachment) return;
     attachment.ending = end;
     attachment.failure = failure;
-    this.shares.idle(attachment.id);
+    for (const lane of LANES) this.shares.idle(attachment.id, lane);
     this.#waiting.delete(attachment.id);
     this.#ending.add(attachment);
   }

@@ -1,7 +1,9 @@
-import type { OutboxEvent } from '../domain/event';
+import type { Lane, OutboxEvent } from '../domain/event';
 import { EVENT_BYTES } from '../postgres/event-columns';
 import { claim } from '../postgres/relay/claim';
 import type { Claimed, ClaimedEvent, Wanted } from '../postgres/relay/claim';
+import { claimCopies } from '../postgres/relay/claim-copies';
+import type { ClaimedCopies, WantedCopies } from '../postgres/relay/claim-copies';
 import type { HeldRelay } from '../postgres/relay/holds';
 import type { Horizon } from '../postgres/relay/look';
 import { eventCost } from '../domain/relay/shares';
@@ -13,6 +15,7 @@ import type { RelayDeps } from './deps';
 /** Events of one publisher, claimed and not sent yet. */
 export interface PreparedGroup {
   readonly attachment: Attachment;
+  readonly lane: Lane;
   readonly events: readonly ClaimedEvent[];
   /** Its tokens: payloads, and a flat share each. */
   readonly bytes: number;
@@ -30,10 +33,14 @@ export interface Budget {
   readonly bytes: number;
 }
 
-interface Ask {
-  readonly attachment: Attachment;
-  readonly want: Wanted;
-  readonly cost: number;
+type Ask = { readonly attachment: Attachment } & (
+  { readonly lane: 'live'; readonly want: Wanted } | { readonly lane: 'replay'; readonly want: WantedCopies }
+);
+
+/** What a claim answered to one ask, and the part of it that may be sent. */
+interface Answer {
+  readonly allowed: boolean;
+  readonly events: readonly ClaimedEvent[];
 }
 
 /**
@@ -53,29 +60,21 @@ export async function compose(
   for (const { attachment } of asks) attachment.onTheWay += 1;
   const read = inFlight.begin();
   try {
-    const answers = await claim(
-      deps.db,
-      held,
-      asks.map(({ want }) => want),
-      horizon,
-    );
+    const answers = await claimAll(deps, held, asks, horizon, inFlight);
     const groups: PreparedGroup[] = [];
-    for (const [i, ask] of asks.entries()) {
-      const events = taken(ask, answers[i] as Claimed, inFlight);
-      const { attachment } = ask;
-      if (answers[i]?.allowed === false) set.end(attachment, 'paused');
-      const bytes = events.reduce((sum, { event }) => sum + sizeOf(event), 0);
-      set.shares.spent(
-        attachment.id,
-        events.reduce((sum, { event }) => sum + costOf(event), 0),
-        events.length,
-      );
+    for (const [i, { attachment, lane }] of asks.entries()) {
+      const { allowed, events } = answers[i] as Answer;
+      if (!allowed) set.end(attachment, 'paused');
+      const sizes = events.map(({ event }) => sizeOf(event));
+      const cost = sizes.reduce((sum, size) => sum + eventCost(size), 0);
+      set.shares.spent(attachment.id, cost, events.length, lane);
       if (events.length === 0) continue;
-      inFlight.exclude(events.map(({ event }) => event.id));
+      const bytes = sizes.reduce((sum, size) => sum + size, 0);
+      inFlight.exclude(events.map(({ event }) => flightId(event)));
       attachment.took(events.length, bytes);
       attachment.onTheWay += 1;
       attachment.lastEventAt = Date.now();
-      groups.push({ attachment, events, bytes });
+      groups.push({ attachment, lane, events, bytes });
     }
     return groups.length === 0 ? null : prepared(groups);
   } finally {
@@ -93,36 +92,106 @@ export function prepared(groups: readonly PreparedGroup[]): Prepared {
   return { groups, events: sum(({ events }) => events.length), bytes: sum(({ bytes }) => bytes) };
 }
 
+/** Names an event on its way: a copy of a replay is another one than the event itself. */
+export function flightId({ id, replay }: OutboxEvent): string {
+  return replay === undefined ? id : `${id}/${replay.replayId}`;
+}
+
 function chooseShares(set: Attachments, budget: Budget): Ask[] {
   const now = Date.now();
-  return set.shares.take(budget.bytes, budget.events).flatMap(({ publisher, cost, events }) => {
+  /** What the live lane of a publisher was asked for: its quota is one. */
+  const asked = new Map<Attachment, { events: number; bytes: number }>();
+  return set.shares.take(budget.bytes, budget.events).flatMap(({ publisher, lane, cost, events }): Ask[] => {
     const attachment = set.get(publisher);
-    if (attachment === undefined || !attachment.hasWork) {
-      set.shares.idle(publisher);
+    if (attachment === undefined || !attachment.has(lane)) {
+      set.shares.idle(publisher, lane);
       return [];
     }
-    const allowed = attachment.allowance(now, Math.max(1, events));
-    if (allowed.events === 0) {
-      set.shares.spent(publisher, 0, 0);
-      set.judge(attachment, now);
+    const before = asked.get(attachment) ?? { events: 0, bytes: 0 };
+    const allowed = attachment.allowance(now, before.events + Math.max(1, events));
+    const most = allowed.events - before.events;
+    if (most <= 0) {
+      set.shares.spent(publisher, 0, 0, lane);
+      if (before.events === 0) set.judge(attachment, now);
       return [];
     }
-    const ids = attachment.queue.peek(allowed.events);
-    if (ids.length === 0) attachment.scanBegins();
-    const want = {
-      publisher: attachment.ref,
-      ids,
-      after: attachment.cursor ?? '0',
-      events: ids.length > 0 ? ids.length : allowed.events,
-      bytes: Math.max(1, Math.min(cost, allowed.bytes ?? cost)),
-      holds: attachment.holds,
-    };
-    return [{ attachment, want, cost }];
+    const bytes = Math.max(1, Math.min(cost, (allowed.bytes ?? Infinity) - before.bytes));
+    const ask = lane === 'live' ? askEvents(attachment, most, bytes) : askCopies(attachment, most, bytes);
+    asked.set(attachment, { events: before.events + ask.want.events, bytes: before.bytes + bytes });
+    return [ask];
   });
 }
 
+function askEvents(attachment: Attachment, most: number, bytes: number): Ask {
+  const ids = attachment.queue.peek(most);
+  if (ids.length === 0) attachment.scanBegins();
+  const want = {
+    publisher: attachment.ref,
+    ids,
+    after: attachment.cursor ?? '0',
+    events: ids.length > 0 ? ids.length : most,
+    bytes,
+    holds: attachment.holds,
+  };
+  return { attachment, lane: 'live', want };
+}
+
+function askCopies(attachment: Attachment, events: number, bytes: number): Ask {
+  attachment.copies.claimBegins();
+  return {
+    attachment,
+    lane: 'replay',
+    want: { publisher: attachment.ref, after: attachment.copies.cursor, events, bytes },
+  };
+}
+
+/** Both lanes side by side, aligned with `asks`. */
+async function claimAll(
+  deps: RelayDeps,
+  held: HeldRelay,
+  asks: readonly Ask[],
+  horizon: Horizon,
+  inFlight: InFlight,
+): Promise<Answer[]> {
+  const live = asks.flatMap((ask) => (ask.lane === 'live' ? [ask] : []));
+  const replay = asks.flatMap((ask) => (ask.lane === 'replay' ? [ask] : []));
+  const [events, copies] = await Promise.all([
+    live.length === 0
+      ? []
+      : claim(
+          deps.db,
+          held,
+          live.map(({ want }) => want),
+          horizon,
+        ),
+    claimCopies(
+      deps.db,
+      held,
+      replay.map(({ want }) => want),
+    ),
+  ]);
+  const answers = new Map<Ask, Answer>();
+  for (const [i, ask] of live.entries()) {
+    const claimed = events[i] as Claimed;
+    answers.set(ask, { allowed: claimed.allowed, events: taken(ask, claimed, inFlight) });
+  }
+  for (const [i, ask] of replay.entries()) {
+    const claimed = copies[i] as ClaimedCopies;
+    if (claimed.allowed) ask.attachment.copies.claimed(claimed.last, claimed.exhausted);
+    answers.set(ask, {
+      allowed: claimed.allowed,
+      events: claimed.events.filter(({ event }) => !inFlight.excluded(flightId(event))),
+    });
+  }
+  return asks.map((ask) => answers.get(ask) as Answer);
+}
+
 /** What of a claim may be sent, with the attachment's cursor or queue moved behind it. */
-function taken({ attachment, want }: Ask, claimed: Claimed, inFlight: InFlight): readonly ClaimedEvent[] {
+function taken(
+  { attachment, want }: Extract<Ask, { lane: 'live' }>,
+  claimed: Claimed,
+  inFlight: InFlight,
+): readonly ClaimedEvent[] {
   const { events, exhausted, late, allowed } = claimed;
   if (!allowed) return [];
   const last = events.at(-1)?.event.id ?? null;
@@ -144,8 +213,4 @@ function taken({ attachment, want }: Ask, claimed: Claimed, inFlight: InFlight):
 
 export function sizeOf(event: OutboxEvent): number {
   return (event.payload?.length ?? 0) + EVENT_BYTES;
-}
-
-function costOf(event: OutboxEvent): number {
-  return eventCost(sizeOf(event));
 }

@@ -8,6 +8,8 @@ import type { RelayKafka } from '../kafka/relay-kafka';
 export interface RelayObserver {
   /** `oldest`: when the oldest event of the batch was accepted, ISO-8601. */
   published(ref: PublisherRef, count: number, oldest: string): void;
+  /** Copies of replays, beside the events themselves. */
+  replayed(ref: PublisherRef, count: number): void;
   parked(ref: PublisherRef, code: string, count: number): void;
   /** A drain ended in a failure; told once. */
   failed(ref: PublisherRef, code: string, message: string): void;

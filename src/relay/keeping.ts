@@ -46,7 +46,8 @@ function endIfDue({ deps, set }: RunState, attachment: Attachment, now: number):
   const waits = attachment.waitMs(now);
   if (attachment.hasWork && (waits === null || waits > LONGEST_TOKEN_WAIT_MS)) return set.end(attachment, 'granted');
   const lingerMs = request.probe === true ? 0 : deps.lingerMs;
-  if (!attachment.hasWork && now - attachment.lastEventAt > lingerMs) set.end(attachment, 'empty');
+  if (!attachment.hasWork && attachment.copies.known && now - attachment.lastEventAt > lingerMs)
+    set.end(attachment, 'empty');
 }
 
 async function detachLeaving(state: RunState): Promise<void> {

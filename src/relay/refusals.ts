@@ -1,17 +1,19 @@
 import { ERROR_CODES } from '../domain/errors';
 import type { Refusal } from '../kafka/transaction/types';
-import { parkClaimed } from './park';
+import { isTopicRefusal, parkClaimed, parkedOf } from './park';
+import { flightId } from './compose';
 import type { Prepared, PreparedGroup } from './compose';
 import type { RunState } from './run-state';
 
 /** What was claimed is pending again, for a claim to come: its publishers are scanned from their first event. */
 export function release(state: RunState, { groups }: Prepared): void {
   const now = Date.now();
-  for (const { attachment, events, bytes } of groups) {
-    state.inFlight.dropped(events.map(({ event }) => event.id));
+  for (const { attachment, lane, events, bytes } of groups) {
+    state.inFlight.dropped(events.map(({ event }) => flightId(event)));
     attachment.gaveBack(events.length, bytes);
     attachment.onTheWay -= 1;
-    attachment.rescan();
+    if (lane === 'live') attachment.rescan();
+    else attachment.copies.found(events[0]?.event.replay?.copyId ?? '1');
     state.set.judge(attachment, now);
     if (attachment.ending !== null) state.leaving.set();
   }
@@ -28,8 +30,10 @@ export async function handleRefusals(state: RunState, prepared: Prepared, refusa
     for (const [g, indexes] of byGroup) {
       const group = prepared.groups[g];
       if (group === undefined) continue;
-      if (!ERROR_CODES[refusal.code].park) endWith(state, group, refusal);
-      else if (indexes.length === 1) await parkRefused(state, group, indexes[0] as number, refusal);
+      // Copies do not wait for a topic: the drain would end as failed again and again, and new events would wait with it.
+      if (group.lane === 'replay' && isTopicRefusal(refusal.code)) await parkRefused(state, group, indexes, refusal);
+      else if (!ERROR_CODES[refusal.code].park) endWith(state, group, refusal);
+      else if (indexes.length === 1) await parkRefused(state, group, indexes, refusal);
       else group.attachment.bisect(indexes.length);
     }
   }
@@ -45,10 +49,13 @@ function endWith(state: RunState, { attachment }: PreparedGroup, { topic, code, 
 async function parkRefused(
   state: RunState,
   { attachment, events }: PreparedGroup,
-  index: number,
-  { code, reason }: Refusal,
+  indexes: readonly number[],
+  why: Refusal,
 ): Promise<void> {
-  const claimed = events[index];
-  if (claimed === undefined) return;
-  await parkClaimed(state, attachment, [{ eventId: claimed.event.id, code, reason }]);
+  const refused = indexes.flatMap((index) => events[index]?.event ?? []);
+  await parkClaimed(
+    state,
+    attachment,
+    refused.map((event) => parkedOf(event, why)),
+  );
 }

@@ -7,6 +7,7 @@ import type { RelayDrain } from './attachment';
 import type { RelayDeps } from './deps';
 import { keepOn } from './keeping';
 import { lookOn, lookOnce } from './looking';
+import { lookForCopiesOn } from './looking-copies';
 import { RunState } from './run-state';
 import { sendOn } from './sending';
 import type { TakenOver } from './take-over';
@@ -43,7 +44,7 @@ export class RelayRun {
     try {
       await adopt(state);
       if (state.set.size > 0) await lookOnce(state);
-      await firstFailure([lookOn(state), sendOn(state), keepOn(state)], end);
+      await firstFailure([lookOn(state), lookForCopiesOn(state), sendOn(state), keepOn(state)], end);
       if (state.failure !== null) throw state.failure.error;
     } finally {
       end();

@@ -1,5 +1,6 @@
 import { ERROR_CODES } from '../domain/errors';
-import { parkClaimed } from './park';
+import { memberId } from '../domain/event';
+import { parkClaimed, parkedOf } from './park';
 import type { Prepared, PreparedGroup } from './compose';
 import { prepared as preparedOf } from './compose';
 import { release } from './refusals';
@@ -24,18 +25,25 @@ export async function screened(state: RunState, claimed: Prepared): Promise<Prep
   return groups.length === 0 ? null : preparedOf(groups);
 }
 
-async function passes(state: RunState, { attachment, events }: PreparedGroup): Promise<boolean> {
+async function passes(state: RunState, { attachment, lane, events }: PreparedGroup): Promise<boolean> {
   const { unsendable, blockedTopics } = await state.deps.kafka.preflight(
     events.map(({ event }) => event),
     attachment.drain.request.plainKey,
     attachment.id,
   );
-  const [blocked] = blockedTopics;
+  const condemned = new Map<string, { code: string; reason: string }>(unsendable.map((one) => [one.eventId, one]));
+  // Copies do not wait for a topic: the drain would end as failed again and again, and new events would wait with it.
+  const gone = new Map(lane === 'replay' ? blockedTopics.map((one) => [one.topic, one]) : []);
+  const [blocked] = lane === 'replay' ? [] : blockedTopics;
   if (blocked !== undefined) {
     for (const { topic } of blockedTopics) attachment.blockedTopics.add(topic);
     const { code, reason } = blocked;
     state.set.end(attachment, 'failed', { code, message: reason, breaker: ERROR_CODES[code].breaker });
   }
-  await parkClaimed(state, attachment, unsendable);
-  return unsendable.length === 0 && blocked === undefined;
+  const parked = events.flatMap(({ event }) => {
+    const why = condemned.get(memberId(event)) ?? gone.get(event.topic);
+    return why === undefined ? [] : [parkedOf(event, why)];
+  });
+  await parkClaimed(state, attachment, parked);
+  return parked.length === 0 && blocked === undefined;
 }

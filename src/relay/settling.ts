@@ -7,6 +7,7 @@ import { failpoint } from '../failpoints/failpoint';
 import type { Placement } from '../sinks/sink';
 import { settleBatch } from '../postgres/relay/settle';
 import type { PlacedMember, SettleResult } from '../postgres/relay/settle';
+import { flightId } from './compose';
 import type { Prepared } from './compose';
 import type { RunState } from './run-state';
 
@@ -88,18 +89,19 @@ export class Settling {
     state.unsettled += unsettled;
     const changed = new Map(counts.map((count) => [publisherId(count), count]));
     const now = Date.now();
-    for (const { attachment, events, bytes } of groups) {
+    for (const { attachment, lane, events, bytes } of groups) {
       const count = changed.get(attachment.id);
       attachment.gaveBack(events.length, bytes);
-      // All of it: what could not be marked, because it was locked, was sent as well.
-      attachment.paid(events.length, bytes);
       if (count !== undefined) {
-        attachment.published += count.events;
-        state.deps.observer.published(attachment.ref, count.events, events[0]?.event.createdAt ?? '');
+        const settled = lane === 'live' ? count.events : count.copies;
+        attachment.paid(settled, bytes);
+        attachment.published += settled;
+        if (lane === 'replay') state.deps.observer.replayed(attachment.ref, settled);
+        else state.deps.observer.published(attachment.ref, settled, events[0]?.event.createdAt ?? '');
       }
       attachment.batches += 1;
       attachment.onTheWay -= 1;
-      state.inFlight.settled(events.map(({ event }) => event.id));
+      state.inFlight.settled(events.map(({ event }) => flightId(event)));
       if (attachment.ending !== null) state.leaving.set();
       state.set.judge(attachment, now);
     }
@@ -112,6 +114,7 @@ function membersOf({ prepared, places }: Committed): PlacedMember[] {
     events.map(({ event, fingerprint }, i) => ({
       tenant: event.tenant,
       eventId: event.id,
+      replayId: event.replay?.replayId ?? null,
       fingerprint,
       partition: places[g]?.[i]?.partition ?? null,
       offset: places[g]?.[i]?.offset ?? null,

@@ -64,7 +64,7 @@ async function settleLedger(
 ): Promise<{ settled: number; strangers: number; to: Settled }> {
   const { settled, servers, fence, server } = held;
   const own = { fence, server, offset: barrier };
-  const found = { settled: 0, strangers: 0 };
+  const found = { settled: 0, strangers: 0, ofDeleted: 0 };
   let highestId = '0';
   const read: { fold: Fold | null } = { fold: null };
   await producer.readLedger(settled.offset, barrier, async (records, logStart) => {
@@ -77,8 +77,9 @@ async function settleLedger(
     if (next.offset === before) return;
     const batches = judged.settle.map(({ batch }) => batch);
     const chunk = await recoverChunk(deps.db, held, { before, next, batches });
-    found.settled += chunk.counts.reduce((sum, { events }) => sum + events, 0);
+    found.settled += chunk.counts.reduce((sum, { events, copies }) => sum + events + copies, 0);
     found.strangers += chunk.strangers;
+    found.ofDeleted += chunk.ofDeleted;
     if (compareIds(chunk.highestStranger, highestId) > 0) highestId = chunk.highestStranger;
     await failpoint('relay_after_chunk');
   });
@@ -87,8 +88,11 @@ async function settleLedger(
   }
   const halted = unfinished(read.fold);
   if (halted !== null) throw mismatch(held, halted.text);
-  if (found.strangers > 0) {
+  if (found.strangers + found.ofDeleted > 0) {
     await noteStrangers(deps.db, held, { strangers: found.strangers, highestId });
+  }
+  // Those of deleted tenants are nobody's loss.
+  if (found.strangers > 0) {
     deps.observer.note('the ledger names events that this database does not have', { relay: held.relay, ...found });
   }
   return { ...found, to: read.fold.settled };

@@ -13,8 +13,8 @@ import { kafkaOptions } from './sink';
 
 /** Below the 30 minutes that a drain's activity has. */
 const DRAIN_MAX_MS = 25 * 60_000;
-/** Of a relay: looks, a claim of named events and a scan side by side, a settle, what detaches, and a lease. */
-const CONNECTIONS_PER_RELAY = 6;
+/** Of a relay: looks for events and for copies, claims of named events, of a scan and of copies side by side, a settle, what detaches, a lease. */
+const CONNECTIONS_PER_RELAY = 8;
 
 export interface RunningRelays {
   readonly relays: Relays;
@@ -86,6 +86,9 @@ function relayObserver({ metrics, logger }: Foundation): RelayObserver {
     published(ref, count, oldest) {
       metrics.published.inc(labelOf(ref.tenant), count);
       if (oldest !== '') metrics.publishLatency.observe(Math.max(0, Date.now() - Date.parse(oldest)) / 1000);
+    },
+    replayed(ref, count) {
+      metrics.replayed.inc(labelOf(ref.tenant), count);
     },
     parked(ref, code, count) {
       metrics.parked.inc({ ...labelOf(ref.tenant), code }, count);

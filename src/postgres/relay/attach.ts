@@ -59,7 +59,7 @@ export async function attachPublisher(
   }>(
     db,
     `with ${HELD}, ${UNRECOVERED}, totals as materialized (
-       select coalesce(sum(published), 0)::float8 as published, coalesce(sum(bytes), 0)::float8 as bytes
+       select coalesce(sum(published + copies), 0)::float8 as published, coalesce(sum(bytes), 0)::float8 as bytes
        from outbox.relay_counts where tenant_id = $4 and destination = $5 and shard = $6
      ), attached as (
        update outbox.publishers p

@@ -14,7 +14,7 @@ export interface Leaving {
 
 /** What a publisher's row and totals say when its drain has ended. */
 export interface Detached extends PublisherRef {
-  /** Totals since ever; less those in `drain` they are what was published while it was attached. */
+  /** Totals since ever, copies of replays included; less those in `drain` they are what was published while it was attached. */
   readonly published: number;
   readonly bytes: number;
   readonly drain: Readonly<Record<string, unknown>>;
@@ -23,7 +23,7 @@ export interface Detached extends PublisherRef {
 }
 
 const TOTALS = (alias: string, column: string): string =>
-  `coalesce((select sum(c.${column}) from outbox.relay_counts c where c.tenant_id = ${alias}.tenant_id
+  `coalesce((select sum(${column}) from outbox.relay_counts c where c.tenant_id = ${alias}.tenant_id
     and c.destination = ${alias}.destination and c.shard = ${alias}.shard), 0)::float8`;
 
 /**
@@ -48,7 +48,7 @@ export async function detachPublishers(
        returning p.tenant_id, p.destination, p.shard, p.drain
      )
      select g.tenant_id as tenant, g.destination, g.shard::int, g.drain, g.tenant_id is not null as mine,
-            ${TOTALS('g', 'published')} as published, ${TOTALS('g', 'bytes')} as bytes
+            ${TOTALS('g', 'c.published + c.copies')} as published, ${TOTALS('g', 'c.bytes')} as bytes
      from held left join gone g on true`,
     [
       ...holdValues(held),
@@ -108,8 +108,8 @@ export async function hasDrain(
 export async function untoldDrains(db: Db, olderMs: number, limit: number): Promise<readonly Detached[]> {
   const rows = await query<Record<string, unknown> & Omit<Detached, 'pending'>>(
     db,
-    `select p.tenant_id as tenant, p.destination, p.shard::int, p.drain, ${TOTALS('p', 'published')} as published,
-            ${TOTALS('p', 'bytes')} as bytes
+    `select p.tenant_id as tenant, p.destination, p.shard::int, p.drain, ${TOTALS('p', 'c.published + c.copies')} as published,
+            ${TOTALS('p', 'c.bytes')} as bytes
      from outbox.publishers p
      where p.owner_relay is null and p.drain is not null and p.updated_at < clock_timestamp() - $1::int * interval '1 ms'
      order by p.updated_at limit $2`,
@@ -127,7 +127,9 @@ async function pendingOf(db: Db, refs: readonly PublisherRef[]): Promise<number[
     `select (u.ord - 1)::int as i
      from unnest($1::text[], $2::text[], $3::smallint[]) with ordinality as u (tenant, destination, shard, ord)
      where exists (select from outbox.events e where e.tenant_id = u.tenant and e.destination = u.destination and e.shard = u.shard
-       and e.status = 'pending' and e.lane = 0)`,
+       and e.status = 'pending' and e.lane = 0)
+     or exists (select from outbox.replay_events r where r.tenant_id = u.tenant and r.destination = u.destination
+       and r.shard = u.shard and r.status = 'pending')`,
     [refs.map((r) => r.tenant), refs.map((r) => r.destination), refs.map((r) => r.shard)],
   );
   return rows.map(({ i }) => i);

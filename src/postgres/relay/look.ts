@@ -73,7 +73,7 @@ export async function look(db: Db, held: HeldRelay, horizon: Horizon | null): Pr
 }
 
 /** A transaction id that no server reaches: a first look finds nothing, for an attach begins with a scan. */
-const NEVER = '18446744073709551615';
+export const NEVER = '18446744073709551615';
 
 /** `xmin:xmax:xip,xip` as pg_current_snapshot() prints it. */
 export function horizonOf(snapshot: string): Horizon {

@@ -3,8 +3,11 @@ import type { Parked } from '../parking';
 import { refValues } from '../publishers';
 import type { Db } from '../query';
 import { query } from '../query';
-import { HELD, holdValues, lostRelay } from './holds';
+import { HOLDS, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
+
+/** A plan of a replay waits for it: no time of parking lies before the cut and becomes visible after it. */
+const HELD = `held as materialized (select 1 from outbox.relays where ${HOLDS} for key share)`;
 
 /**
  * Parks events of a publisher of this relay, which are in no transaction: status failed, with code and reason. Attempts count refusals of that
@@ -40,4 +43,35 @@ export async function parkOnRelay(
     ],
   );
   if (rows.length === 0) throw lostRelay(held, 'parking events');
+}
+
+/**
+ * Marks copies of replays as failed, which are in no transaction. Nothing waits for them, and their replays say how many there were. Rejects
+ * with FENCED when the relay is lost.
+ */
+export async function failCopies(db: Db, held: HeldRelay, ref: PublisherRef, failed: readonly Parked[]): Promise<void> {
+  const rows = await query(
+    db,
+    `with ${HELD}, failed as (
+       update outbox.replay_events r
+       set status = 'failed', error_code = u.code, error_reason = u.reason, failed_at = clock_timestamp()
+       from held, outbox.publishers p, unnest($7::bigint[], $8::text[], $9::text[]) as u (id, code, reason)
+       where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and p.owner_relay = $1 and p.owner_fence = $2
+         and r.tenant_id = $4 and r.copy_id = u.id and r.status = 'pending'
+       returning r.replay_id
+     ), counted as (
+       update outbox.replays s set failed = s.failed + c.n
+       from (select replay_id, count(*) as n from failed group by replay_id) c
+       where s.tenant_id = $4 and s.replay_id = c.replay_id
+     )
+     select 1 from held`,
+    [
+      ...holdValues(held),
+      ...refValues(ref),
+      failed.map(({ copyId }) => copyId),
+      failed.map(({ code }) => code),
+      failed.map(({ reason }) => reason.slice(0, 2_000)),
+    ],
+  );
+  if (rows.length === 0) throw lostRelay(held, 'marking copies as failed');
 }

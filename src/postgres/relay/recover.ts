@@ -1,15 +1,20 @@
 import type { MemberGroup, Settled } from '../../domain/relay/types';
 import type { Db } from '../query';
 import { query } from '../query';
+import { copyValues } from './copies';
+import type { CopyMember } from './copies';
 import { HOLDS, holdValues } from './holds';
 import type { HeldRelay } from './holds';
-import { COUNTED, bounds, toResult } from './settle';
+import { COPIES_LEFT, OF_COPIES } from './recover-copies';
+import { bounds, counted, toResult } from './settle';
 import type { ResultRow, SettleResult } from './settle';
 
 export interface RecoverResult extends SettleResult {
-  /** Members that this database does not have: a fail-over lost them after they were published, or their tenant was deleted. */
+  /** Members that this database does not have: a fail-over lost them after they were published. */
   readonly strangers: number;
-  /** Of those, decimal string; '0' without any. */
+  /** Members of tenants that this database does not have: those were deleted. */
+  readonly ofDeleted: number;
+  /** Of both, decimal string; '0' without any. */
   readonly highestStranger: string;
 }
 
@@ -29,14 +34,15 @@ export async function recoverChunk(
   held: HeldRelay,
   chunk: { readonly before: number; readonly next: Settled; readonly batches: readonly LedgerBatch[] },
 ): Promise<RecoverResult> {
-  const members = chunk.batches.flatMap(({ seq, groups }) =>
-    groups.flatMap(({ publisher: { tenant }, members: some }) =>
-      some.flatMap(({ eventId, replayId, fingerprint }) =>
-        replayId === null ? [{ tenant, eventId, fingerprint, seq }] : [],
-      ),
-    ),
+  const all = chunk.batches.flatMap(({ seq, groups }) =>
+    groups.flatMap(({ publisher: { tenant }, members: some }) => some.map((member) => ({ ...member, tenant, seq }))),
   );
-  const rows = await query<ResultRow & { strangers: number; highestStranger: string }>(
+  const members = all.filter(({ replayId }) => replayId === null);
+  const copies = all.flatMap(({ replayId, ...rest }): CopyMember[] =>
+    replayId === null ? [] : [{ ...rest, replayId, partition: null, offset: null }],
+  );
+  const some = copies.length > 0;
+  const rows = await query<ResultRow & { strangers: number; ofDeleted: number; highestStranger: string }>(
     db,
     `with held as materialized (
        update outbox.relays set ledger_offset = $5, ledger_kind = $6, ledger_seq = $7, ledger_fence = $8, updated_at = clock_timestamp(),
@@ -55,15 +61,21 @@ export async function recoverChunk(
            batch_relay = $1, batch_seq = m.seq, error_code = null, error_reason = null, failed_at = null
        from free m where e.tenant_id = m.tenant and e.event_id = m.id and e.status <> 'published'
        returning e.tenant_id, e.destination, e.shard, e.event_id, coalesce(octet_length(e.payload), 0) as bytes
-     ), ${COUNTED}, rest as (
-       insert into outbox.unsettled (tenant_id, event_id, fingerprint, relay, seq)
-       select m.tenant, m.id, m.fingerprint, $1, m.seq from m
+     )${some ? OF_COPIES : ''}, ${some ? counted('done', 'copied', 'restored') : counted('done')}, rest as (
+       insert into outbox.unsettled (tenant_id, event_id, replay_id, fingerprint, relay, seq)
+       select m.tenant, m.id, '', m.fingerprint, $1, m.seq from m
        where m.status <> 'published' and not exists (select from done d where d.tenant_id = m.tenant and d.event_id = m.id)
+       ${some ? COPIES_LEFT : ''}
        on conflict do nothing returning 1
+     ), strange as (
+       select s.id, t.tenant_id is not null as known
+       from (select tenant, id from m where status is null ${some ? 'union all select tenant, id from found where not known' : ''}) s
+       left join outbox.tenants t on t.tenant_id = s.tenant
      )
-     select c.tenant_id as tenant, c.destination, c.shard::int, c.n::float8 as events, c.bytes::float8,
-            (select count(*)::int from rest) as unsettled, (select count(*)::int from m where m.status is null) as strangers,
-            (select coalesce(max(m.id), 0)::text from m where m.status is null) as "highestStranger"
+     select c.tenant_id as tenant, c.destination, c.shard::int, c.n::float8 as events, c.copies::float8, c.bytes::float8,
+            (select count(*)::int from rest) as unsettled, (select count(*)::int from strange where known) as strangers,
+            (select count(*)::int from strange where not known) as "ofDeleted",
+            (select coalesce(max(id), 0)::text from strange) as "highestStranger"
      from held left join counted c on true`,
     [
       ...holdValues(held),
@@ -77,12 +89,15 @@ export async function recoverChunk(
       members.map((m) => m.fingerprint),
       members.map((m) => m.seq),
       ...bounds(members),
+      ...(some ? copyValues(copies) : []),
     ],
   );
+  const [first] = rows;
   return {
     ...toResult(held, rows, 'taking over'),
-    strangers: rows[0]?.strangers ?? 0,
-    highestStranger: rows[0]?.highestStranger ?? '0',
+    strangers: first?.strangers ?? 0,
+    ofDeleted: first?.ofDeleted ?? 0,
+    highestStranger: first?.highestStranger ?? '0',
   };
 }
 

@@ -3,6 +3,8 @@ import type { Settled } from '../../domain/relay/types';
 import { sqlstateOf } from '../errors';
 import type { Db } from '../query';
 import { query } from '../query';
+import { PUBLISH_COPIES, copyMembers, copyValues, countCopies, lockCopies } from './copies';
+import type { CopyMember } from './copies';
 import { HOLDS, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
 
@@ -10,6 +12,8 @@ import type { HeldRelay } from './holds';
 export interface PlacedMember {
   readonly tenant: string;
   readonly eventId: string;
+  /** Of a copy; null = the event itself. */
+  readonly replayId: string | null;
   readonly fingerprint: number;
   readonly partition: number | null;
   /** Decimal string. */
@@ -19,6 +23,9 @@ export interface PlacedMember {
 /** What one publisher's rows of a settle came to: only rows that it changed. */
 export interface SettledCount extends PublisherRef {
   readonly events: number;
+  /** Copies of replays, beside `events`. */
+  readonly copies: number;
+  /** Payloads of both. */
   readonly bytes: number;
 }
 
@@ -53,9 +60,13 @@ export async function settleBatch(
 async function settle(
   db: Db,
   held: HeldRelay,
-  { before, next, members }: Parameters<typeof settleBatch>[2],
+  batch: Parameters<typeof settleBatch>[2],
   skipLocked: boolean,
 ): Promise<SettleResult> {
+  const { before, next } = batch;
+  const members = batch.members.filter(({ replayId }) => replayId === null);
+  const copies = copiesOf(batch);
+  const some = copies.length > 0;
   const pending = `e.tenant_id = m.tenant and e.event_id = m.id and e.event_id between $13 and $14 and e.status = 'pending'`;
   const free = `, free as (
        select m.tenant, m.id, m.partition, m.position from held, m, outbox.events e where ${pending} for update of e skip locked
@@ -74,10 +85,11 @@ async function settle(
            batch_relay = $1, batch_seq = $6, error_code = null, error_reason = null
        from held, ${skipLocked ? 'free m' : 'm'} where ${pending}
        returning e.tenant_id, e.destination, e.shard, e.event_id, coalesce(octet_length(e.payload), 0) as bytes
-     ), ${COUNTED}, rest as (
-       insert into outbox.unsettled (tenant_id, event_id, fingerprint, relay, seq, topic_partition, topic_offset)
-       select m.tenant, m.id, m.fingerprint, $1, $6, m.partition, m.position from held, m
+     )${some ? `${copyMembers(15)}${lockCopies(skipLocked)}${PUBLISH_COPIES}${countCopies('copied')}` : ''}, ${some ? counted('done', 'copied') : counted('done')}, rest as (
+       insert into outbox.unsettled (tenant_id, event_id, replay_id, fingerprint, relay, seq, topic_partition, topic_offset)
+       select m.tenant, m.id, '', m.fingerprint, $1, $6, m.partition, m.position from held, m
        where not exists (select from done d where d.tenant_id = m.tenant and d.event_id = m.id)
+       ${some ? COPIES_LEFT : ''}
        on conflict do nothing returning 1
      )
      ${RESULT}`,
@@ -93,22 +105,40 @@ async function settle(
       members.map((m) => m.partition),
       members.map((m) => m.offset),
       ...bounds(members),
+      ...(some ? copyValues(copies) : []),
     ],
   );
   return toResult(held, rows, 'settling');
 }
 
-/** Totals of what `done` changed, in rows that only relays write. `held` is what the fence requires. */
-export const COUNTED = `counted as (
-       select tenant_id, destination, shard, count(*) as n, sum(bytes) as bytes from done group by tenant_id, destination, shard
-     ), totals as (
-       insert into outbox.relay_counts as c (tenant_id, destination, shard, relay, published, bytes)
-       select tenant_id, destination, shard, $1::smallint, n, bytes from counted
-       on conflict (tenant_id, destination, shard, relay) do update
-         set published = c.published + excluded.published, bytes = c.bytes + excluded.bytes
-     )`;
+const COPIES_LEFT = `union all
+       select c.tenant, c.id, c.replay, c.fingerprint, $1, c.seq, c.partition, c.position from held, c
+       where not exists (select from copied d where d.tenant_id = c.tenant and d.event_id = c.id and d.replay_id = c.replay)`;
 
-export const RESULT = `select c.tenant_id as tenant, c.destination, c.shard::int, c.n::float8 as events, c.bytes::float8,
+function copiesOf({ members, next }: Parameters<typeof settleBatch>[2]): CopyMember[] {
+  return members.flatMap(({ replayId, ...rest }) => (replayId === null ? [] : [{ ...rest, replayId, seq: next.seq }]));
+}
+
+/**
+ * Totals of what these table expressions changed, events and copies, in rows that only relays write. `held` is what the fence requires.
+ */
+export function counted(...steps: readonly ('done' | 'copied' | 'restored')[]): string {
+  const all = steps.map((step) => {
+    const kind = step === 'done' ? '1 as event, 0 as copy' : '0 as event, 1 as copy';
+    return `select tenant_id, destination, shard, bytes, ${kind} from ${step}`;
+  });
+  return `counted as (
+       select tenant_id, destination, shard, sum(event) as n, sum(copy) as copies, sum(bytes) as bytes
+       from (${all.join(' union all ')}) d group by tenant_id, destination, shard
+     ), totals as (
+       insert into outbox.relay_counts as c (tenant_id, destination, shard, relay, published, bytes, copies)
+       select tenant_id, destination, shard, $1::smallint, n, bytes, copies from counted
+       on conflict (tenant_id, destination, shard, relay) do update
+         set published = c.published + excluded.published, bytes = c.bytes + excluded.bytes, copies = c.copies + excluded.copies
+     )`;
+}
+
+export const RESULT = `select c.tenant_id as tenant, c.destination, c.shard::int, c.n::float8 as events, c.copies::float8, c.bytes::float8,
             (select count(*)::int from rest) as unsettled
      from held left join counted c on true`;
 
@@ -117,14 +147,15 @@ export interface ResultRow extends Record<string, unknown> {
   readonly destination: string;
   readonly shard: number;
   readonly events: number;
+  readonly copies: number;
   readonly bytes: number;
   readonly unsettled: number;
 }
 
 export function toResult(held: HeldRelay, rows: readonly ResultRow[], doing: string): SettleResult {
   if (rows.length === 0) throw lostRelay(held, doing);
-  const counts = rows.flatMap(({ tenant, destination, shard, events, bytes }) =>
-    tenant === null ? [] : [{ tenant, destination, shard, events, bytes }],
+  const counts = rows.flatMap(({ tenant, destination, shard, events, copies, bytes }) =>
+    tenant === null ? [] : [{ tenant, destination, shard, events, copies, bytes }],
   );
   return { counts, unsettled: rows[0]?.unsettled ?? 0 };
 }

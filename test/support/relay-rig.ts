@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import { Kafka, logLevel } from 'kafkajs';
+import type { DrainOutcome, DrainRequest } from '../../src/domain/drain';
+import { KAFKA_DESTINATION } from '../../src/domain/publisher';
+import { RelayKafka } from '../../src/kafka/relay-kafka';
+import { insertMany } from '../../src/postgres/enqueue';
+import type { NewEvent } from '../../src/postgres/enqueue';
+import { readLedgerKey } from '../../src/postgres/relay/installation';
+import { readInstallId } from '../../src/postgres/tenants';
+import type { RelayDeps } from '../../src/relay/deps';
+import { Relays } from '../../src/relay/relays';
+import { createTestDatabase } from './database';
+import type { TestDatabase } from './database';
+import { BARE } from './kafka-sink';
+import { testServers } from './stack';
+
+const RELAYS = 2;
+
+/** Relays without Temporal, on real Postgres and Kafka: one installation with its own database and topic. */
+export interface RelayRig {
+  readonly db: TestDatabase;
+  readonly kafka: RelayKafka;
+  readonly topic: string;
+  readonly notes: string[];
+  /** What one worker process has; several are as good as several processes. */
+  worker(name: string, changes?: Partial<RelayDeps>): Relays;
+  /** Attaches a tenant's publisher and waits for what became of its drain. */
+  drain(relays: Relays, tenant: string, changes?: Partial<DrainRequest>): Promise<DrainOutcome>;
+  /** Stores events with these ordering keys; returns their ids in order. */
+  store(tenant: string, count: number, event?: (index: number) => Partial<NewEvent>): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export async function createRelayRig(...tenants: string[]): Promise<RelayRig> {
+  const db = await createTestDatabase(...tenants);
+  await db.pool.query('update outbox.installation set relays = $1', [RELAYS]);
+  const topic = `relays-${randomUUID().slice(0, 8)}`;
+  const brokers = testServers().kafkaBrokers;
+  const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true });
+  await admin.disconnect();
+  const { key } = await readLedgerKey(db.pool);
+  const kafka = new RelayKafka({
+    ...BARE,
+    brokers,
+    installId: await readInstallId(db.pool),
+    installation: 'outbox',
+    ledgerKey: key,
+    topics: { isAllowed: (name) => name !== 'forbidden-here', create: null },
+  });
+  await kafka.ensureLedger({ partitions: RELAYS, singleBroker: true });
+  const notes: string[] = [];
+  const workers: Relays[] = [];
+  const waiting = new Map<string, (outcome: DrainOutcome) => void>();
+  const observer: RelayDeps['observer'] = {
+    published: () => undefined,
+    replayed: () => undefined,
+    parked: () => undefined,
+    failed: (_ref, code, message) => void notes.push(`${code}: ${message}`),
+    ended: () => undefined,
+    transaction: () => undefined,
+    tookOver: () => undefined,
+    doubt: (relay, code, message) => void notes.push(`relay ${relay} ${code}: ${message}`),
+    note: (what, details) => void notes.push(`${what} ${JSON.stringify(details)}`),
+  };
+  return {
+    db,
+    kafka,
+    topic,
+    notes,
+    worker(name, changes = {}) {
+      const relays = new Relays({
+        db: db.pool,
+        kafka,
+        observer,
+        worker: name,
+        complete: ({ activityId }, outcome) => Promise.resolve(waiting.get(activityId)?.(outcome)),
+        batchEvents: 100,
+        batchBytes: 1_000_000,
+        lingerMs: 0,
+        ledgerRetentionMs: Infinity,
+        drainMaxMs: 30_000,
+        ...changes,
+      });
+      relays.start();
+      workers.push(relays);
+      return relays;
+    },
+    async drain(relays, tenant, changes = {}) {
+      const activityId = randomUUID();
+      const outcome = new Promise<DrainOutcome>((resolve) => waiting.set(activityId, resolve));
+      const publisher = { tenant, destination: KAFKA_DESTINATION, shard: 0 };
+      const request: DrainRequest = {
+        publisher,
+        grantId: activityId,
+        events: 1_000_000,
+        maxMs: 30_000,
+        lingerMs: 0,
+        lastWorker: null,
+        cautious: false,
+        ...changes,
+      };
+      const address = { workflowId: `publisher:${tenant}`, runId: activityId, activityId };
+      const answer = await relays
+        .attach(publisher, { request, address, attachedAt: Date.now() })
+        .catch((error: unknown) => {
+          throw new Error(`not attached; notes:\n${notes.join('\n')}`, { cause: error });
+        });
+      if (answer.kind !== 'attached') throw new Error(`not attached: ${JSON.stringify(answer)}`);
+      return outcome;
+    },
+    async store(tenant, count, event = () => ({})) {
+      const events = Array.from({ length: count }, (_, index) => ({
+        tenant,
+        topic,
+        type: 'test.happened',
+        key: `key-${index % 5}`,
+        dedupeKey: null,
+        headers: null,
+        payload: Buffer.from(JSON.stringify({ index })),
+        contentType: 'application/json',
+        ...event(index),
+      }));
+      return (await insertMany(db.pool, events)).map((row) => row.id ?? `refused: ${row.reason}`);
+    },
+    async close() {
+      await Promise.all(workers.map((relays) => relays.stop()));
+      kafka.close();
+      await db.drop();
+    },
+  };
+}
