@@ -153,7 +153,7 @@ export class Attachment {
     this.#taken = { events: this.#taken.events - events, bytes: this.#taken.bytes - bytes };
   }
 
-  /** A settle changed so many rows: only those are paid. */
+  /** So much of it was committed. */
   paid(events: number, bytes: number): void {
     this.#most *= 2;
     const config = this.#config();

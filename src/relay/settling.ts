@@ -92,9 +92,10 @@ export class Settling {
     for (const { attachment, lane, events, bytes } of groups) {
       const count = changed.get(attachment.id);
       attachment.gaveBack(events.length, bytes);
+      // All of it: what could not be marked, because it was locked, was sent as well.
+      attachment.paid(events.length, bytes);
       if (count !== undefined) {
         const settled = lane === 'live' ? count.events : count.copies;
-        attachment.paid(settled, bytes);
         attachment.published += settled;
         if (lane === 'replay') state.deps.observer.replayed(attachment.ref, settled);
         else state.deps.observer.published(attachment.ref, settled, events[0]?.event.createdAt ?? '');
