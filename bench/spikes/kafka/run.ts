@@ -1,14 +1,14 @@
 /**
- * What relays may rely on in Kafka, asked of three real brokers: `run.ts probe | marker | retire [1 | 3]`, the number being the
+ * What relays may rely on in Kafka, asked of three real brokers: `run.ts probe | marker | coordinator | retire [1 | 3]`, the number being the
  * replicas of the coordinators' log. Prints what each step
  * was answered; docs/decisions/0017 draws the conclusions. Minutes each; kills and freezes only its own brokers.
  */
 import { SpikeCluster } from './cluster';
-import { markerSpike } from './marker';
+import { coordinatorSpike, markerSpike } from './marker';
 import { probeSpike } from './probe';
 import { retireSpike } from './retire';
 
-const SPIKES = { probe: probeSpike, marker: markerSpike, retire: retireSpike };
+const SPIKES = { probe: probeSpike, marker: markerSpike, coordinator: coordinatorSpike, retire: retireSpike };
 
 async function main(): Promise<void> {
   const chosen = process.argv[2] ?? '';
