@@ -100,7 +100,7 @@ export class LaneShares {
       const had = shares.get(entry);
       const perEvent = Math.ceil(entry.mean * SLACK);
       const turn = Math.min(entry.waiting - (had?.events ?? 0), Math.max(1, Math.floor(QUANTUM / perEvent)));
-      const fitting = Math.min(turn, purse.events, Math.floor(purse.cost / perEvent));
+      const fitting = Math.max(0, Math.min(turn, purse.events, Math.floor(purse.cost / perEvent)));
       const events = fitting < 1 && atLeastOne && purse.cost === before ? Math.min(turn, purse.events, 1) : fitting;
       if (events < 1 && turn > 0) break;
       this.#ready.remove(entry);

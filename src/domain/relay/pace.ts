@@ -65,7 +65,6 @@ export class Pace {
   /** A batch was committed; `settleMs`: of the last settle that is known. */
   took({ events, bytes, transactionMs, settleMs }: BatchTimes): void {
     const ms = Math.max(1, transactionMs, settleMs);
-    if (events < 1) return;
     const fullOfEvents = events * 2 >= this.#events;
     if (bytes * 2 >= this.#bytes && !fullOfEvents) {
       this.#bytes = this.#boundBytes(this.#bytes * within(TARGET_MS / ms));

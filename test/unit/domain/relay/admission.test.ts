@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Admission, FIRST_WAIT_MS, LONGEST_WAIT_MS } from '../../../../src/domain/relay/admission';
 import type { AdmissionState, LedPartition, TopicPartition } from '../../../../src/domain/relay/admission';
+import { same } from './same';
 
 const LEDGER: LedPartition = { topic: 'ledger', partition: 0, leader: 1 };
 
@@ -26,7 +27,7 @@ const waitAfter = (failures: number): number => Math.min(LONGEST_WAIT_MS, FIRST_
 describe('admission of partitions', () => {
   it('is given by a probe only, lost by a failure, and asked for again with longer and longer waits', () => {
     fc.assert(
-      fc.property(fc.array(move, { maxLength: 150 }), (moves) => {
+      fc.property(fc.array(move, { maxLength: 150, size: 'max' }), (moves) => {
         const admission = new Admission();
         const known = new Map<number, Known>();
         let now = 1_000;
@@ -42,27 +43,27 @@ describe('admission of partitions', () => {
           const one = known.get(partition);
           const place: TopicPartition = { topic: 't', partition };
           if (what === 'ask') {
-            expect(admission.admits('t', partition, now)).toBe(one?.state === 'admitted');
+            same(admission.admits('t', partition, now), one?.state === 'admitted');
             if (one === undefined) known.set(partition, { state: 'unknown', due: now, failures: 0, admittedAt: 0 });
           } else if (what === 'probe') {
             const due = [...known].filter(
               ([, { state, due: at }]) => ['unknown', 'suspended'].includes(state) && at <= now,
             );
             const probed = admission.toProbe(now, limit);
-            expect(probed.length).toBe(Math.min(limit, due.length));
+            same(probed.length, Math.min(limit, due.length));
             const order = probed.map(({ partition: of }) => known.get(of)?.due ?? NaN);
             const left = due.map(([, { due: at }]) => at).sort((a, b) => a - b);
-            expect(order).toEqual(left.slice(0, limit));
+            same(order, left.slice(0, limit));
             for (const { partition: of } of probed) (known.get(of) as Known).state = 'probing';
           } else if (what === 'ok' || what === 'not') {
             const ok = what === 'ok';
             if (one?.state === 'probing' && !ok) fail(one);
             if (one?.state === 'probing' && ok) Object.assign(one, { state: 'admitted', admittedAt: now });
-            expect(admission.probed(place, ok, now)).toBe(one?.state === 'admitted');
+            same(admission.probed(place, ok, now), one?.state === 'admitted');
           } else if (what === 'fails') {
             if (one === undefined) continue;
             const all = [{ ...place, leader: 1 }, LEDGER];
-            expect(admission.failed([place], all, LEDGER, now)).toEqual({ kind: 'suspended', partitions: [place] });
+            same(admission.failed([place], all, LEDGER, now), { kind: 'suspended', partitions: [place] });
             fail(one);
           } else if (partition === 0) {
             admission.forget('t');
@@ -100,12 +101,41 @@ describe('admission of partitions', () => {
     );
   });
 
+  it('forgets the waits of before only after an admission as long as the longest of them', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 9 }),
+        fc.constantFrom(0, 1, LONGEST_WAIT_MS - 1, LONGEST_WAIT_MS),
+        (failures, held) => {
+          const place = { topic: 't', partition: 0 };
+          const admission = new Admission();
+          let now = 7;
+          const probe = (ok: boolean): void => {
+            expect(admission.toProbe(now, 1)).toEqual([place]);
+            admission.probed(place, ok, now);
+          };
+          admission.admits('t', 0, now);
+          for (let i = 1; i <= failures; i += 1) {
+            probe(false);
+            expect(admission.nextProbeAt).toBe(now + waitAfter(i));
+            now += waitAfter(i);
+          }
+          probe(true);
+          now += held;
+          admission.failed([place], [{ ...place, leader: 1 }, LEDGER], LEDGER, now);
+          expect(admission.nextProbeAt).toBe(now + waitAfter(held === LONGEST_WAIT_MS ? 1 : failures + 1));
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
   it('remembers what was admitted, and learns of ten thousand new ones a few at a time', () => {
     const admission = new Admission();
     admission.remember([{ topic: 'old', partition: 3 }], 0);
     expect(admission.admits('old', 3, 1)).toBe(true);
     expect(admission.nextProbeAt).toBeNull();
-    for (let i = 0; i < 10_000; i += 1) expect(admission.admits(`t${i}`, 0, i)).toBe(false);
+    for (let i = 0; i < 10_000; i += 1) same(admission.admits(`t${i}`, 0, i), false);
     const first = admission.toProbe(20_000, 5);
     expect(first.map(({ topic }) => topic)).toEqual(['t0', 't1', 't2', 't3', 't4']);
     expect(admission.nextProbeAt).toBe(5);
@@ -113,11 +143,14 @@ describe('admission of partitions', () => {
 });
 
 function check(admission: Admission, known: ReadonlyMap<number, Known>): void {
-  for (const [partition, { state }] of known) expect(admission.stateOf('t', partition)).toBe(state);
+  for (const [partition, { state }] of known) same(admission.stateOf('t', partition), state);
   const suspended = [...known].filter(([, { state }]) => state === 'suspended');
   const byPartition = admission.suspended().sort((a, b) => a.partition - b.partition);
   const expected = suspended.map(([partition, { due }]) => ({ topic: 't', partition, until: due }));
-  expect(byPartition).toEqual(expected.sort((a, b) => a.partition - b.partition));
+  same(
+    byPartition,
+    expected.sort((a, b) => a.partition - b.partition),
+  );
   const waits = [...known.values()].filter(({ state }) => state === 'suspended' || state === 'unknown');
-  expect(admission.nextProbeAt).toBe(waits.length === 0 ? null : Math.min(...waits.map(({ due }) => due)));
+  same(admission.nextProbeAt, waits.length === 0 ? null : Math.min(...waits.map(({ due }) => due)));
 }

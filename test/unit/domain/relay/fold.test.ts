@@ -4,7 +4,7 @@ import type { Batch, PlacedRecord, Settled } from '../../../../src/domain/relay/
 import { NOTHING, log, read, settledAt } from './ledger-log';
 import type { Log, Read } from './ledger-log';
 
-const RUNS = { numRuns: 500 };
+const RUNS = { numRuns: 200 };
 const size = fc.integer({ min: 1, max: 20 });
 const at = fc.nat(1_000);
 

@@ -25,7 +25,7 @@ const step: fc.Arbitrary<Step> = fc.record({
 });
 
 /** Take-overs, fail-overs that forget fences, barriers of frozen take-overs, aborted transactions, and batches between them. */
-export const log: fc.Arbitrary<Log> = fc.array(step, { maxLength: 60 }).map((steps) => {
+export const log: fc.Arbitrary<Log> = fc.array(step, { maxLength: 60, size: 'max' }).map((steps) => {
   const records: PlacedRecord[] = [];
   const servers = ['server-0'];
   let [offset, seq, fence, attached] = [0, 0, 0, false];
