@@ -56,7 +56,7 @@ export async function expiredEvents(
 }
 
 /**
- * Deletes those of these events that still are past their time and belong to no unsettled batch and no replay that is not over,
+ * Deletes those of these events that still are past their time and belong to no unsettled batch (what a relay could not mark yet included) and to no replay that is not over,
  * and counts them, in one transaction. It holds the publishers' rows: a drain that records and a replay that starts wait for it, and what they did
  * before is seen by the delete, whose snapshot is younger than the locks.
  */
@@ -78,7 +78,8 @@ export async function purgeEvents(
          delete from outbox.events e
          where e.tenant_id = $1 and e.event_id = any ($3::bigint[]) and ${EXPIRED}
            and e.event_id not in (
-             select unnest(b.event_ids) from outbox.batches b where b.tenant_id = $1 and b.settled_at is null)
+             select unnest(b.event_ids) from outbox.batches b where b.tenant_id = $1 and b.settled_at is null
+             union all select u.event_id from outbox.unsettled u where u.tenant_id = $1)
            and not exists (
              select from outbox.replays r
              where r.tenant_id = $1 and r.state in ('running', 'paused') and e.event_id <= r.last_event_id)
@@ -140,6 +141,7 @@ export async function purgeCopies(
          and c.copy_id not in (
            select unnest(b.copy_ids) from outbox.batches b
            where b.tenant_id = $1 and b.settled_at is null and b.copy_ids is not null)
+         and not exists (select from outbox.unsettled u where u.tenant_id = $1 and u.event_id = c.event_id and u.replay_id = c.replay_id)
      )
      select case when count(*) = $4 then max(copy_id)::text end as next from looked`,
     [tenant, keepMs, after, limit],

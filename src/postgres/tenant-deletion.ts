@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Db } from './query';
 import { query } from './query';
+import { askBack } from './relay/give-back';
 import { CHUNK, cancelReplays, removeRest, removeSome, skipSome, unsettled, workflowsOf } from './tenant-removal';
 import type { TenantWorkflows } from './tenant-removal';
 import type { StatusChange } from './tenants';
@@ -27,7 +28,7 @@ const LOOK_MS = 50;
  * Deletes a tenant: first its intake ends, then everything that it stored goes, in bounded steps; a deletion that was cut
  * short is simply done again. Refused while anything is unpublished, unless `force`: then that is skipped, with the reason.
  *
- * The rows of its publishers stay. Kafka's ledger outlives the tenant, so a tenant of that name who comes later must go on
+ * The rows of its publishers that drains have served stay. Kafka's ledger outlives the tenant, so a tenant of that name who comes later must go on
  * counting where this one ended: from zero, the old ledger would look like a contradiction, or like a commit of a new batch.
  * For the same reason each publisher keeps its last batch. What operators set goes, and with it the workflows that remember it:
  * `endWorkflows` terminates them before the tenant's own row goes, so that a deletion that could not do it can be repeated.
@@ -50,18 +51,36 @@ export async function deleteTenant(
   }
   let skipped = 0;
   if (order.force) {
-    for (let n = CHUNK; n === CHUNK; skipped += n) n = await skipSome(pool, tenant, `${order.by}: ${order.why}`);
+    for (let n: number | null = CHUNK; n === CHUNK; skipped += n) {
+      n = await givenBack(() => skipSome(pool, tenant, `${order.by}: ${order.why}`));
+      if (n === null) return inDoubt(pool, tenant);
+    }
   }
   if (!(await allSettled(pool, tenant))) return inDoubt(pool, tenant);
   const left = await countUnpublished(pool, tenant);
   if (left > 0) return unpublished(left);
   // Copies are recorded without a pending event, so that what they had under way must end, too.
   await cancelReplays(pool, tenant, order);
+  if ((await givenBack(async () => ((await askBack(pool, tenant)) > 0 ? null : true))) === null) {
+    return inDoubt(pool, tenant);
+  }
   if (!(await allSettled(pool, tenant))) return inDoubt(pool, tenant);
   let removed = 0;
   for (let n = CHUNK; n === CHUNK; removed += n) n = await removeSome(pool, tenant);
   await order.endWorkflows(await workflowsOf(pool, tenant));
-  return (await removeRest(pool, tenant)) ? { kind: 'deleted', skipped, removed } : inDoubt(pool, tenant);
+  // A drain that was asked for before its workflow ended may attach even now.
+  const gone = await givenBack(async () => ((await removeRest(pool, tenant)) ? true : null));
+  return gone === null ? inDoubt(pool, tenant) : { kind: 'deleted', skipped, removed };
+}
+
+/** Repeats `work` while it answers null because a relay has a publisher, which was asked back; null = it takes too long. */
+async function givenBack<T>(work: () => Promise<T | null>): Promise<T | null> {
+  let answer: T | null = null;
+  await poll(async () => {
+    answer = await work();
+    return answer !== null;
+  });
+  return answer;
 }
 
 async function allSettled(pool: Pool, tenant: string): Promise<boolean> {
@@ -70,7 +89,7 @@ async function allSettled(pool: Pool, tenant: string): Promise<boolean> {
 
 async function inDoubt(pool: Pool, tenant: string): Promise<Deletion> {
   const detail =
-    'A batch is in doubt. Its publisher settles it as soon as Kafka and Temporal answer: delete the tenant again then.';
+    'A batch is in doubt, or a relay does not give a publisher back. Both end as soon as Kafka and Temporal answer: delete the tenant again then.';
   return { kind: 'refused', reason: 'in_doubt', count: await unsettled(pool, tenant), detail };
 }
 

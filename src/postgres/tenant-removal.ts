@@ -3,6 +3,7 @@ import type { PublisherRef } from '../domain/publisher';
 import { withTransaction } from './pool';
 import type { Db } from './query';
 import { query } from './query';
+import { askBack } from './relay/give-back';
 import { setReplayState } from './replay-control';
 import type { StatusChange } from './tenants';
 
@@ -17,29 +18,36 @@ export const CHUNK = 5_000;
 
 /** Beside events, batches and publishers. The tenant itself goes last. */
 const OWN_TABLES = [
-  ...['replay_events', 'replays', 'replay_plans', 'purged'],
+  ...['replay_events', 'replays', 'replay_plans', 'purged', 'relay_counts'],
   ...['api_keys', 'ingest_buckets', 'tenants'],
 ] as const;
 
+/** Batches of drains that are recorded and not settled, and events and copies that relays have sent and could not mark. */
 export async function unsettled(db: Db, tenant: string): Promise<number> {
   const rows = await query<{ n: number }>(
     db,
-    'select count(*)::int as n from outbox.batches where tenant_id = $1 and settled_at is null',
+    `select (select count(*) from outbox.batches where tenant_id = $1 and settled_at is null)::int
+       + (select count(*) from outbox.unsettled where tenant_id = $1)::int as n`,
     [tenant],
   );
   return rows[0]?.n ?? 0;
 }
 
-/** Skips events in no unsettled batch. Two statements: the second must see what was recorded while the first waited for the lock. */
-export async function skipSome(pool: Pool, tenant: string, why: string): Promise<number> {
+/**
+ * Skips events that are not on their way; null = a relay has a publisher of the tenant, and was asked to give it back: try again. Two
+ * statements: the second must see what was recorded while the first waited for the lock.
+ */
+export async function skipSome(pool: Pool, tenant: string, why: string): Promise<number | null> {
   return withTransaction(pool, async (client) => {
     await touchPublishers(client, tenant);
+    if ((await askBack(client, tenant)) > 0) return null;
     const rows = await query(
       client,
       `update outbox.events e set status = 'skipped', error_code = 'TENANT_DELETED', error_reason = $2
        from (select event_id from outbox.events
              where tenant_id = $1 and status in ('pending', 'failed') and event_id not in (
-               select unnest(event_ids) from outbox.batches where tenant_id = $1 and settled_at is null)
+               select unnest(event_ids) from outbox.batches where tenant_id = $1 and settled_at is null
+               union all select event_id from outbox.unsettled where tenant_id = $1)
              limit ${CHUNK}) doomed
        where e.tenant_id = $1 and e.event_id = doomed.event_id returning 1`,
       [tenant, why],
@@ -94,8 +102,9 @@ export async function workflowsOf(db: Db, tenant: string): Promise<TenantWorkflo
 /**
  * The rest in one transaction, the tenant itself last. What operators set goes from the publishers' rows, so that a tenant of the
  * same name who comes later starts clean; a pause's lease would keep the sweep away for an hour. The fence is raised: a drain of a
- * terminated workflow that still lingers must not publish a later tenant's events under the old grant. False, and nothing is done,
- * if a batch was recorded meanwhile.
+ * terminated workflow that still lingers must not publish a later tenant's events under the old grant. A publisher that only relays have
+ * served goes, too: their ledger knows events, not publishers. False, and nothing is done, if a batch was recorded meanwhile, or a relay
+ * has a publisher: it was asked to give it back.
  */
 export async function removeRest(pool: Pool, tenant: string): Promise<boolean> {
   return withTransaction(pool, async (client) => {
@@ -107,10 +116,14 @@ export async function removeRest(pool: Pool, tenant: string): Promise<boolean> {
       [tenant],
     );
     if ((await unsettled(client, tenant)) > 0) return false;
+    if ((await askBack(client, tenant)) > 0) return false;
+    await query(client, 'delete from outbox.publishers where tenant_id = $1 and recorded = 0 and drained_by is null', [
+      tenant,
+    ]);
     await query(
       client,
       `update outbox.publishers
-       set limits = '{}', paused = null, breaker = null, blocked = null, state = 'sleeping', state_until = null, swept_at = null,
+       set owner_relay = null, owner_fence = null, drain = null, detach_asked = false, given_up = null, limits = '{}', paused = null, breaker = null, blocked = null, state = 'sleeping', state_until = null, swept_at = null,
            sweep_backoff_ms = 0, fence = fence + 1, revision = revision + 1, updated_at = clock_timestamp()
        where tenant_id = $1`,
       [tenant],

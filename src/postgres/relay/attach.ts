@@ -69,6 +69,7 @@ export async function attachPublisher(
        where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and not exists (select from unrecovered)
          and (p.owner_relay is null or (p.owner_relay = $1 and p.owner_fence = $2) or ${CLOSED('p')})
          and not ${STOPPED('p')} and p.given_up is distinct from $7::jsonb -> 'address'
+         and exists (select from outbox.tenants t where t.tenant_id = $4)
        returning 1
      ), asked as (
        update outbox.publishers p set detach_asked = true from held
