@@ -46,14 +46,21 @@ export function consumerCalls() {
   };
 
   return {
-    async connect(input: { brokers: string; group: string; counted: string; timed: string }): Promise<void> {
+    /** `more`: topics whose events are counted too. */
+    async connect(input: {
+      brokers: string;
+      group: string;
+      counted: string;
+      timed: string;
+      more?: string[];
+    }): Promise<void> {
       const consumer = benchKafka(input.brokers).consumer({ groupId: input.group, readUncommitted: false });
       await consumer.connect();
-      await consumer.subscribe({ topics: [input.counted, input.timed], fromBeginning: true });
+      await consumer.subscribe({ topics: [input.counted, input.timed, ...(input.more ?? [])], fromBeginning: true });
       const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
       await consumer.run({
         autoCommit: false,
-        eachBatch: ({ batch }) => Promise.resolve(batch.topic === input.counted ? count(batch) : time(batch)),
+        eachBatch: ({ batch }) => Promise.resolve(batch.topic === input.timed ? time(batch) : count(batch)),
       });
       await joined;
     },
