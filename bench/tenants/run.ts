@@ -1,6 +1,7 @@
 import { now } from '../harness/clock';
 import { Closing } from '../harness/closing';
 import { startServers } from '../harness/servers';
+import { describe } from './harness/describe';
 import { TenantsRig } from './harness/rig';
 import { parseOptions } from './options';
 import type { TenantsOptions } from './options';
@@ -15,7 +16,11 @@ async function bench(options: TenantsOptions, closing: Closing, log: Log): Promi
   const loadBefore = loadNow();
   const servers = await startServers(closing, log);
   const up = now();
-  const measured = await runSuite(await TenantsRig.start(options, servers, closing, log));
+  const rig = await TenantsRig.start(options, servers, closing, log);
+  const measured = await runSuite(rig).catch(async (error: unknown) => {
+    log(await describe(rig).catch(String));
+    throw error;
+  });
   const around = circumstances(options, servers.embedded, { tookSeconds: (now() - up) / 1_000, loadBefore });
   if (options.json !== null) writeJson(options.json, measured, around);
   return table(measured, around);

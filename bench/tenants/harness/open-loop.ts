@@ -44,9 +44,12 @@ export async function openLoop(rig: TenantsRig, loop: Loop): Promise<Latency> {
   await Promise.all(commits);
   let times: readonly number[] = [];
   const { label } = loop;
-  await poll(`${label}: ${commits.length} events at the consumer`, loop.patienceMs ?? ARRIVAL_MS, 100, async () => {
+  const arrived = poll(`${label}: ${commits.length} events arrive`, loop.patienceMs ?? ARRIVAL_MS, 100, async () => {
     times = await rig.base.consumer.call('times', label);
     return times.length >= commits.length;
+  });
+  await arrived.catch((cause: unknown) => {
+    throw new Error(`${label}: ${times.length} of ${commits.length} events arrived`, { cause });
   });
   if (times.length !== commits.length) throw new Error(`${label}: ${times.length} of ${commits.length} events arrived`);
   const latency = latencyOf(times);

@@ -64,6 +64,11 @@ export class TenantsRig {
     return [...this.#workers].map(({ child }) => child.pid);
   }
 
+  /** The ends of the logs of those that run. */
+  workerLogs(): string[] {
+    return [...this.#workers].map(({ child }) => `${child.options.name} (process ${child.pid}):\n${child.logTail()}`);
+  }
+
   /** Temporal's actions so far; null where the server does not tell. */
   actions(): Promise<number | null> {
     return this.temporal === null ? Promise.resolve(null) : this.temporal.count();
