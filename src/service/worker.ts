@@ -44,6 +44,8 @@ const ACTIVITY_POLLERS = 3;
  */
 const SLOTS_PER_DRAIN = 2;
 const STICKY_TIMEOUT_MS = 3_000;
+/** With relays a step is short: outcomes of a dead worker's drains were processed after 6 s in place of 13 (docs/decisions/0017). */
+const RELAYS_STICKY_TIMEOUT_MS = 1_000;
 /** Of the slots: so many more for publishers whose last drain failed, and never one of the others'. */
 const SUSPECT_SHARE = 1 / 3;
 /** Cached workflows cost memory in the workflow thread's heap; beyond this they are rebuilt from a short history. */
@@ -162,7 +164,7 @@ export async function startWorker(config: Config, foundation: Foundation): Promi
     maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
     // After a kill the server offers a workflow's next step to the dead worker for this long first; with the default of 10 s
     // a worker killed every 10 s would hardly let any publisher move.
-    stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT_MS,
+    stickyQueueScheduleToStartTimeout: running === null ? STICKY_TIMEOUT_MS : RELAYS_STICKY_TIMEOUT_MS,
     // A frozen worker's open polls each swallow one attempt and its heartbeat time-out before a live worker gets it: with
     // the default of 10 a take-over took a minute.
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: ACTIVITY_POLLERS },
