@@ -88,6 +88,50 @@ create index publishers_owner on outbox.publishers (owner_relay) where owner_rel
 create index publishers_untold on outbox.publishers (tenant_id) where owner_relay is null and drain is not null;
 create index publishers_asked on outbox.publishers (owner_relay) where owner_relay is not null and detach_asked;
 
+-- Live events that a claim met and that cannot go are set aside, so that no claim walks over them again: behind their key in lane 2, behind
+-- their topic in lane 3. Where an event is stored never decides whether it may go.
+alter table outbox.events drop constraint events_lane_check;
+alter table outbox.events add constraint events_lane_check check (lane in (0, 1, 2, 3));
+comment on column outbox.events.lane is
+  '0 = live, 1 = replay, 2 = live, set aside behind an earlier event of its key, 3 = live, set aside for its topic takes nothing';
+create index events_blocked on outbox.events (tenant_id, destination, shard, topic, event_id)
+  where status = 'pending' and lane = 3;
+
+-- Keys whose parked events an operator changed: what waits behind them may be free. The stamp tells one order from the next.
+create table outbox.released (
+  tenant_id    text collate "C" not null,
+  destination  text collate "C" not null,
+  shard        smallint    not null,
+  -- '' = look at the topics that take nothing.
+  ordering_key text collate "C" not null,
+  stamp        xid8        not null default pg_current_xact_id(),
+  primary key (tenant_id, destination, shard, ordering_key)
+)
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+
+-- Whoever ends the parking of an event, an operator, a replay or a take-over: what waits behind it may be free, and where it is pending again
+-- looks are to find it. For all other updates only the condition is looked at.
+create function outbox.end_parking() returns trigger language plpgsql as $$
+begin
+  if new.status = 'pending' then
+    new.xid := pg_current_xact_id();
+  end if;
+  if new.lane = 0 and exists (select from outbox.relays) then
+    insert into outbox.released (tenant_id, destination, shard, ordering_key)
+    values (new.tenant_id, new.destination, new.shard, coalesce(new.ordering_key, ''))
+    on conflict (tenant_id, destination, shard, ordering_key) do update set stamp = excluded.stamp;
+  end if;
+  return new;
+end $$;
+create trigger end_parking before update on outbox.events for each row
+  when (old.status = 'failed' and new.status <> 'failed') execute function outbox.end_parking();
+
+alter table outbox.publishers
+  -- Asleep while events wait for their topics: when those are looked at next, and the wait after that look.
+  add column topics_at timestamptz,
+  add column topics_wait_ms integer not null default 0;
+create index publishers_topics on outbox.publishers (topics_at) where topics_at is not null;
+
 -- The transaction that made the event sendable: what was not visible to the last look is found by it, late commits included.
 alter table outbox.events add column xid xid8 not null default pg_current_xact_id();
 create index events_new on outbox.events (xid) where status = 'pending' and lane = 0;
@@ -126,6 +170,16 @@ alter table outbox.replay_events
   drop column batch_seq, drop column batch_relay, drop column xid;
 drop index outbox.events_new;
 alter table outbox.events drop column batch_seq, drop column batch_relay, drop column xid;
+drop index outbox.publishers_topics;
+alter table outbox.publishers drop column topics_wait_ms, drop column topics_at;
+drop trigger end_parking on outbox.events;
+drop function outbox.end_parking();
+drop table outbox.released;
+drop index outbox.events_blocked;
+comment on column outbox.events.lane is '0 = live, 1 = replay, 2 = live, set aside behind an earlier event of its key';
+update outbox.events set lane = 0 where lane = 3;
+alter table outbox.events drop constraint events_lane_check;
+alter table outbox.events add constraint events_lane_check check (lane in (0, 1, 2));
 drop index outbox.publishers_asked;
 drop index outbox.publishers_untold;
 drop index outbox.publishers_owner;

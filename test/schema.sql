@@ -134,7 +134,9 @@ create table outbox.publishers (
   owner_fence bigint,
   drain jsonb,
   given_up jsonb,
-  detach_asked boolean not null default false
+  detach_asked boolean not null default false,
+  topics_at timestamp with time zone,
+  topics_wait_ms integer not null default 0
 )
 with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
 create table outbox.purged (
@@ -174,6 +176,14 @@ create table outbox.relays (
   updated_at timestamp with time zone not null default clock_timestamp()
 )
 with (fillfactor=20, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
+create table outbox.released (
+  tenant_id text collate "C" not null,
+  destination text collate "C" not null,
+  shard smallint not null,
+  ordering_key text collate "C" not null,
+  stamp xid8 not null default pg_current_xact_id()
+)
+with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
 create table outbox.replay_events (
   tenant_id text collate "C" not null,
   event_id bigint not null,
@@ -267,7 +277,7 @@ alter table outbox.api_keys add constraint api_keys_secret_hash_check CHECK ((oc
 alter table outbox.audit add constraint audit_pkey PRIMARY KEY (audit_id);
 alter table outbox.batches add constraint batches_pkey PRIMARY KEY (tenant_id, destination, shard, seq);
 alter table outbox.events add constraint events_headers_check CHECK ((jsonb_typeof(headers) = 'object'::text));
-alter table outbox.events add constraint events_lane_check CHECK ((lane = ANY (ARRAY[0, 1, 2])));
+alter table outbox.events add constraint events_lane_check CHECK ((lane = ANY (ARRAY[0, 1, 2, 3])));
 alter table outbox.events add constraint events_pkey PRIMARY KEY (tenant_id, event_id);
 alter table outbox.events add constraint events_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'published'::text, 'failed'::text, 'skipped'::text])));
 alter table outbox.events add constraint events_tenant_id_dedupe_key_key UNIQUE (tenant_id, dedupe_key);
@@ -292,6 +302,7 @@ alter table outbox.relay_counts add constraint relay_counts_pkey PRIMARY KEY (te
 alter table outbox.relays add constraint relays_ledger_kind_check CHECK ((ledger_kind = ANY (ARRAY['none'::text, 'barrier'::text, 'batch'::text])));
 alter table outbox.relays add constraint relays_pkey PRIMARY KEY (relay);
 alter table outbox.relays add constraint relays_relay_check CHECK ((relay >= 0));
+alter table outbox.released add constraint released_pkey PRIMARY KEY (tenant_id, destination, shard, ordering_key);
 alter table outbox.replay_events add constraint replay_events_pkey PRIMARY KEY (tenant_id, event_id, replay_id);
 alter table outbox.replay_events add constraint replay_events_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'paused'::text, 'published'::text, 'failed'::text, 'cancelled'::text, 'retried'::text])));
 alter table outbox.replay_events add constraint replay_events_tenant_id_copy_id_key UNIQUE (tenant_id, copy_id);
@@ -319,6 +330,7 @@ CREATE INDEX batches_grant ON outbox.batches USING btree (tenant_id, grant_id);
 CREATE UNIQUE INDEX batches_pkey ON outbox.batches USING btree (tenant_id, destination, shard, seq);
 CREATE INDEX batches_unsettled ON outbox.batches USING btree (tenant_id, destination, shard, seq) WHERE (settled_at IS NULL);
 CREATE INDEX events_aside ON outbox.events USING btree (tenant_id, destination, shard, ordering_key, event_id) WHERE ((status = 'pending'::text) AND (lane = 2));
+CREATE INDEX events_blocked ON outbox.events USING btree (tenant_id, destination, shard, topic, event_id) WHERE ((status = 'pending'::text) AND (lane = 3));
 CREATE INDEX events_new ON outbox.events USING btree (xid) WHERE ((status = 'pending'::text) AND (lane = 0));
 CREATE INDEX events_parked ON outbox.events USING btree (tenant_id, destination, shard, ordering_key, event_id) WHERE ((status = 'failed'::text) AND (lane = 0) AND (ordering_key IS NOT NULL));
 CREATE INDEX events_pending ON outbox.events USING btree (tenant_id, destination, shard, lane, event_id) WHERE (status = 'pending'::text);
@@ -332,10 +344,12 @@ CREATE UNIQUE INDEX migrations_pkey ON outbox.migrations USING btree (id);
 CREATE INDEX publishers_asked ON outbox.publishers USING btree (owner_relay) WHERE ((owner_relay IS NOT NULL) AND detach_asked);
 CREATE INDEX publishers_owner ON outbox.publishers USING btree (owner_relay) WHERE (owner_relay IS NOT NULL);
 CREATE UNIQUE INDEX publishers_pkey ON outbox.publishers USING btree (tenant_id, destination, shard);
+CREATE INDEX publishers_topics ON outbox.publishers USING btree (topics_at) WHERE (topics_at IS NOT NULL);
 CREATE INDEX publishers_untold ON outbox.publishers USING btree (tenant_id) WHERE ((owner_relay IS NULL) AND (drain IS NOT NULL));
 CREATE UNIQUE INDEX purged_pkey ON outbox.purged USING btree (tenant_id);
 CREATE UNIQUE INDEX relay_counts_pkey ON outbox.relay_counts USING btree (tenant_id, destination, shard, relay);
 CREATE UNIQUE INDEX relays_pkey ON outbox.relays USING btree (relay);
+CREATE UNIQUE INDEX released_pkey ON outbox.released USING btree (tenant_id, destination, shard, ordering_key);
 CREATE INDEX replay_events_new ON outbox.replay_events USING btree (xid) WHERE (status = 'pending'::text);
 CREATE INDEX replay_events_paused ON outbox.replay_events USING btree (tenant_id, replay_id) WHERE (status = 'paused'::text);
 CREATE INDEX replay_events_pending ON outbox.replay_events USING btree (tenant_id, destination, shard, copy_id) WHERE (status = 'pending'::text);
@@ -356,6 +370,22 @@ CREATE OR REPLACE FUNCTION outbox.content_headers(headers jsonb)
 AS $function$
   select nullif(headers - array['traceparent', 'tracestate'], '{}')
 $function$
+;
+CREATE OR REPLACE FUNCTION outbox.end_parking()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if new.status = 'pending' then
+    new.xid := pg_current_xact_id();
+  end if;
+  if new.lane = 0 and exists (select from outbox.relays) then
+    insert into outbox.released (tenant_id, destination, shard, ordering_key)
+    values (new.tenant_id, new.destination, new.shard, coalesce(new.ordering_key, ''))
+    on conflict (tenant_id, destination, shard, ordering_key) do update set stamp = excluded.stamp;
+  end if;
+  return new;
+end $function$
 ;
 CREATE OR REPLACE FUNCTION outbox.enqueue(tenant text, topic text, type text, payload bytea, content_type text DEFAULT NULL::text, key text DEFAULT NULL::text, dedupe_key text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb)
  RETURNS bigint
@@ -653,11 +683,12 @@ end $function$
 ;
 
 -- triggers
+CREATE TRIGGER end_parking BEFORE UPDATE ON outbox.events FOR EACH ROW WHEN (((old.status = 'failed'::text) AND (new.status <> 'failed'::text))) EXECUTE FUNCTION outbox.end_parking();
 CREATE TRIGGER wake_publishers AFTER INSERT ON outbox.events REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION outbox.wake_publishers();
 
 -- comments
 comment on column outbox.audit.command_id is 'the command to a workflow that ordered it; null = the admin API';
-comment on column outbox.events.lane is '0 = live, 1 = replay, 2 = live, set aside behind an earlier event of its key';
+comment on column outbox.events.lane is '0 = live, 1 = replay, 2 = live, set aside behind an earlier event of its key, 3 = live, set aside for its topic takes nothing';
 comment on column outbox.events.payload is 'exact bytes; null = tombstone';
 comment on column outbox.ingest_buckets.granted is 'what the last taker got, so that one statement can take and answer';
 comment on column outbox.publishers.revision is 'raised by every operator or replay write that touches pending events of this publisher; a drain records only under the revision it selected under';

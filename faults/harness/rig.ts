@@ -179,7 +179,11 @@ export class Rig {
       name,
       firedLog: this.faults.path,
       ...(options.failpoints !== undefined && { failpoints: options.failpoints }),
-      env: { ...(this.options.engine !== undefined && { OUTBOX_ENGINE: this.options.engine }), ...options.env },
+      env: {
+        ...(this.options.engine !== undefined && { OUTBOX_ENGINE: this.options.engine }),
+        ...(options.env?.['OUTBOX_LINGER'] !== undefined && { OUTBOX_ATTACHED_LINGER: options.env['OUTBOX_LINGER'] }),
+        ...options.env,
+      },
     };
   }
 }

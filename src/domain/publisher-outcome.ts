@@ -76,7 +76,11 @@ export function drainEnded(
           ? state.drain.lastFailure
           : { code: outcome.failure.code, message: outcome.failure.message.slice(0, 500), at: now },
       blockedTopics: outcome.blockedTopics.slice(0, 20),
-      publishedAt: outcome.published > 0 ? now : (state.drain.publishedAt ?? null),
+      publishedAt: isQuiet(outcome)
+        ? null
+        : outcome.published > 0
+          ? now - (outcome.quietMs ?? 0)
+          : (state.drain.publishedAt ?? null),
       allPaused,
     },
   };
@@ -105,6 +109,13 @@ function inDoubt(state: PublisherState, outcome: DrainOutcome): boolean {
 /** While a topic refuses events, an event that reached another one so recently says that the destination is well. */
 const FLOWS_MS = 60_000;
 
+/** A drain on a relay that has failed and has published nothing for so long (ms) says that nothing flows any more. */
+const QUIET_MS = 30_000;
+
+function isQuiet({ failure, quietMs }: DrainOutcome): boolean {
+  return failure !== null && (quietMs ?? 0) >= QUIET_MS;
+}
+
 /** A topic that refuses events is no failure of the destination while the publisher's other topics take theirs. */
 function othersFlow(state: PublisherState, outcome: DrainOutcome, now: number): boolean {
   const { publishedAt } = state.drain;
@@ -124,9 +135,9 @@ function reduceBreaker(
   random: number,
   revised: () => boolean,
 ): PublisherState['breaker'] {
-  if (outcome.published > 0) return breakerSucceeded(state.breaker, now);
+  if (outcome.published > 0 && !isQuiet(outcome)) return breakerSucceeded(state.breaker, now);
   if (outcome.failure !== null && outcome.failure.breaker) {
-    if (state.breaker.state === 'closed' && othersFlow(state, outcome, now)) return state.breaker;
+    if (state.breaker.state === 'closed' && !isQuiet(outcome) && othersFlow(state, outcome, now)) return state.breaker;
     return breakerFailed(
       state.breaker,
       state.config.breaker,

@@ -36,6 +36,8 @@ export const FAILPOINT_NAMES = [
   'relay_before_attach',
   'relay_after_attach',
   'relay_after_claim',
+  'relay_before_aside',
+  'relay_after_aside',
   'relay_before_settle',
   'relay_after_settle',
   'relay_before_detach',

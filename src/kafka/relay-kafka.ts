@@ -2,7 +2,7 @@ import type { OutboxEvent } from '../domain/event';
 import type { PlainKey } from '../domain/plain-key';
 import { Deadline } from '../sinks/kafka/deadline';
 import { withPlainKey } from '../sinks/kafka/partitioner';
-import { preflightOf } from '../sinks/kafka/preflight';
+import { blockedOf, preflightOf } from '../sinks/kafka/preflight';
 import type { TopicPartitions } from '../sinks/kafka/protocol';
 import { HeaderRuns } from '../sinks/kafka/record-headers';
 import { Shared } from '../sinks/kafka/shared';
@@ -11,11 +11,16 @@ import { ensureLedger, ledgerState } from './ledger/ledger-topic';
 import type { LedgerState, LedgerTopicOptions } from './ledger/ledger-topic';
 import { producerName, relaySettings, relayTransactionalId } from './relay-settings';
 import type { RelayKafkaOptions, RelaySettings } from './relay-settings';
+import { isWritable } from './topic-health';
+import type { BlockedTopic } from './topic-health';
 import { describeTransaction } from './transaction/describe';
 import { probePartitions } from './transaction/probe';
 import type { ProbeResult } from './transaction/probe';
 import { RelayProducer } from './transaction/relay-producer';
 import type { DescribedTransaction } from './wire/describe-transactions';
+
+/** Of a probe, ms: its partitions have leaders. */
+const PROBE_MS = 5_000;
 
 /** Kafka for all relays of a process: settings, one connection for questions, what is known of topics. Nothing is connected until it is used. */
 export class RelayKafka {
@@ -52,6 +57,23 @@ export class RelayKafka {
     const longest = producerName(kafka.installId, 9_999, Number.MAX_SAFE_INTEGER);
     const keyStyle = withPlainKey(kafka.keyStyle, plainKey);
     return preflightOf(events, publisherId, kafka, this.#shared.directory, keyStyle, longest);
+  }
+
+  /**
+   * Looks anew at topics that took nothing, and answers those that still do not. The right to write shows only in a transaction of its own,
+   * which writes nothing; `slot` names its transactional id. Rejects if Kafka does not answer.
+   */
+  async lookAgain(topics: readonly BlockedTopic[], slot: string): Promise<readonly BlockedTopic[]> {
+    const { directory } = this.#shared;
+    for (const { topic } of topics) directory.forget(topic);
+    const names = topics.map(({ topic }) => topic);
+    const blocked = [...(await blockedOf(names, this.#settings.kafka, directory))];
+    for (const one of topics) {
+      if (one.code !== 'KAFKA_TOPIC_FORBIDDEN' || blocked.some(({ topic }) => topic === one.topic)) continue;
+      const writable = await isWritable(directory, one.topic, (partitions) => this.probe(slot, partitions, PROBE_MS));
+      if (!writable) blocked.push(one);
+    }
+    return blocked;
   }
 
   /** Creates the ledger's topic if it is missing, and checks that it is as the protocol needs it. Rejects with CONFIG_INVALID. */

@@ -44,7 +44,7 @@ export async function summarizeTenants(
             ${capped('t.tenant_id', 'failed')} as failed, ${capped('t.tenant_id', 'skipped')} as skipped,
             -- The head of each publisher's lanes: ids follow time, and a minimum over the backlog would read it all.
             (select min(head.created_at)
-             from outbox.publishers p cross join (values (0::smallint), (1::smallint), (2::smallint)) l (lane)
+             from outbox.publishers p cross join (values (0::smallint), (1::smallint), (2::smallint), (3::smallint)) l (lane)
              cross join lateral (
                select e.created_at from outbox.events e
                where e.status = 'pending' and e.tenant_id = p.tenant_id and e.destination = p.destination and e.shard = p.shard

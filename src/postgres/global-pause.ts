@@ -1,6 +1,7 @@
 import type { GlobalPause } from '../domain/everything';
 import type { Db } from './query';
 import { query } from './query';
+import { ATTACHED, UNRECOVERED } from './relay/quiet';
 
 /** True in SQL while nothing may be published at all. One row: the look costs a few microseconds beside any statement. */
 export const ALL_PAUSED = `exists (select from outbox.global_pause g where g.until is null or g.until > clock_timestamp())`;
@@ -48,13 +49,15 @@ export async function readGlobalPause(db: Db): Promise<GlobalPause | null> {
 
 /**
  * Publishers that a pause still waits for, complete at 0: a drain is at work, or a batch is in doubt, whose transaction Kafka may still
- * have. A drain settles that before it ends, but not one whose worker died or whose Kafka is away.
+ * have. A drain settles that before it ends, but not one whose worker died or whose Kafka is away. Relays whose last transactions are not known
+ * on this server count as one each.
  */
 export async function runningPublishers(db: Db): Promise<number> {
   const rows = await query<{ n: number }>(
     db,
     `select count(*)::int as n from outbox.publishers
-     where (state = 'running' and state_until > clock_timestamp()) or recorded <> settled`,
+     where (state = 'running' and state_until > clock_timestamp()) or recorded <> settled or ${ATTACHED('publishers')}`,
   );
-  return rows[0]?.n ?? 0;
+  const [unrecovered] = await query<{ n: number }>(db, `select count(*)::int as n from ${UNRECOVERED} u`);
+  return (rows[0]?.n ?? 0) + (unrecovered?.n ?? 0);
 }

@@ -4,6 +4,8 @@
  * or aside (`events_aside`). So it is harmless to bring back too much, and a long queue comes back in pieces, in order.
  */
 export const ASIDE_LANE = 2;
+/** Lane 3: live events that wait for their topic, which takes nothing, or behind an earlier one of it that does. */
+export const BLOCKED_LANE = 3;
 
 const IS_REF = (alias: string): string =>
   `${alias}.tenant_id = $1 and ${alias}.destination = $2 and ${alias}.shard = $3`;
@@ -43,5 +45,7 @@ export const HELD_FROM = (
 export const IS_HELD = `coalesce(
   c.lane = 0 and ((select ids from held_from) ->> c.ordering_key)::bigint < c.event_id, false)`;
 
-/** How the row says that nothing can be done now: `held` if something is pending, but only behind parked events. */
-export const ASLEEP = `case when exists (select from outbox.events h where ${ASIDE('h')}) then 'held' else 'sleeping' end`;
+/** How the row says that nothing can be done now: `held` if something is pending, but only behind parked events or for topics that take nothing. */
+export const ASLEEP = `case when exists (select from outbox.events h where ${ASIDE('h')})
+  or exists (select from outbox.events h where ${IS_REF('h')} and h.status = 'pending' and h.lane = ${BLOCKED_LANE})
+  then 'held' else 'sleeping' end`;

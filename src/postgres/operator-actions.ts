@@ -2,9 +2,11 @@ import type { Pool } from 'pg';
 import type { PublisherRef } from '../domain/publisher';
 import { MAX_ACTION_EVENTS } from '../domain/tenant-commands';
 import type { RefusedEvent } from '../domain/tenant-commands';
+import { ASIDE_LANE, BLOCKED_LANE } from './hold-key';
 import { withTransaction } from './pool';
 import type { Db } from './query';
 import { query } from './query';
+import { ATTACHED, UNRECOVERED } from './relay/quiet';
 
 export interface OperatorResult {
   /** Ids of the events that were changed, ascending. */
@@ -78,10 +80,11 @@ interface Action {
 
 const RETRY: Action = {
   set: `status = 'pending', error_code = null, error_reason = null, failed_at = null`,
-  refusal: `case when e.status <> 'failed' then 'not_failed' end`,
+  // One that waits for its topic: the topic is looked at, at once.
+  refusal: `case when e.status <> 'failed' and not (e.status = 'pending' and e.lane = ${BLOCKED_LANE}) then 'not_failed' end`,
 };
 const SKIP: Action = {
-  set: `status = 'skipped', skipped_at = clock_timestamp(), lane = case when e.lane = 2 then 0 else e.lane end,
+  set: `status = 'skipped', skipped_at = clock_timestamp(), lane = case when e.lane in (${ASIDE_LANE}, ${BLOCKED_LANE}) then 0 else e.lane end,
         error_code = coalesce(e.error_code, 'SKIPPED'),
         error_reason = concat_ws(' ', 'Skipped by an operator: ' || $3::text || '.', 'Before: ' || e.error_reason)`,
   refusal: `case e.status when 'published' then 'already_published' when 'skipped' then 'already_skipped' end`,
@@ -133,15 +136,24 @@ async function change(
     const rows = await query<AskedRow>(
       client,
       `with asked as (
-         select u.id, e.destination, e.shard, e.status, e.error_code, case
+         select u.id, e.destination, e.shard, e.lane, e.status, e.error_code, case
              when e.event_id is null then 'not_found'
              when e.event_id in (select unnest(b.event_ids) from outbox.batches b where b.tenant_id = $1 and b.settled_at is null)
                then 'in_flight'
+             when e.status = 'pending' and e.lane not in (${ASIDE_LANE}, ${BLOCKED_LANE})
+                 and (${ATTACHED('p')} or exists ${UNRECOVERED}) then 'in_flight'
              else ${action.refusal} end as code
          from unnest($2::bigint[]) as u (id) left join outbox.events e on e.tenant_id = $1 and e.event_id = u.id
+         left join outbox.publishers p on p.tenant_id = e.tenant_id and p.destination = e.destination and p.shard = e.shard
        ), changed as (
+         -- A relay may bring back what is aside, and send it: whatever the row was before.
          update outbox.events e set ${action.set} from asked a
-         where e.tenant_id = $1 and e.event_id = a.id and a.code is null
+         where e.tenant_id = $1 and e.event_id = a.id and a.code is null and e.status = a.status and e.lane = a.lane
+         returning e.event_id
+       ), hoped as (
+         insert into outbox.released (tenant_id, destination, shard, ordering_key)
+         select distinct $1::text, a.destination, a.shard, '' from asked a where a.code is null and exists (select from outbox.relays)
+         on conflict (tenant_id, destination, shard, ordering_key) do update set stamp = excluded.stamp
        ), raised as (
          update outbox.publishers p
          set revision = revision + 1, state = case when state = 'held' then 'sleeping' else state end,
@@ -149,7 +161,9 @@ async function change(
          where p.tenant_id = $1 and (p.destination, p.shard) in (
            select a.destination, a.shard from asked a where a.code is null)
        )
-       select id::text as id, code, destination, shard::int, status, error_code as "errorCode" from asked order by asked.id`,
+       select id::text as id, case when code is null and c.event_id is null then 'in_flight' else code end as code, destination, shard::int,
+              status, error_code as "errorCode"
+       from asked left join changed c on c.event_id = asked.id order by asked.id`,
       [tenant, asked, ...values],
     );
     const refused = rows.flatMap(({ id, code }) => (code === null ? [] : [{ eventId: id, code }]));

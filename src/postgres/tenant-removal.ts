@@ -18,7 +18,7 @@ export const CHUNK = 5_000;
 
 /** Beside events, batches and publishers. The tenant itself goes last. */
 const OWN_TABLES = [
-  ...['replay_events', 'replays', 'replay_plans', 'purged', 'relay_counts'],
+  ...['replay_events', 'replays', 'replay_plans', 'purged', 'relay_counts', 'released'],
   ...['api_keys', 'ingest_buckets', 'tenants'],
 ] as const;
 

@@ -1,7 +1,7 @@
 import type { Db } from './query';
 import { query } from './query';
 import { ALL_PAUSED } from './global-pause';
-import { ASIDE_LANE } from './hold-key';
+import { ASIDE_LANE, BLOCKED_LANE } from './hold-key';
 
 /** Why accepted events are not published: parked, behind a parked one, for a blocked topic, or what their publisher's row says. */
 export type UndeliveredReason = 'pending' | 'blocked' | 'throttled' | 'paused' | 'open' | 'held' | 'halted' | 'failed';
@@ -65,6 +65,11 @@ export async function undelivered(
               b.codes ->> topic as error_code, topic,
               count(*) as events, sum(count(*)) over () <= ${MOST_COUNTED} as exact, min(created_at) as oldest
        from (${some(`e.status = 'pending' and e.lane < ${ASIDE_LANE}`, 'e.lane, e.event_id')}) w group by topic
+       union all
+       select case when own.state in ('paused', 'halted') then own.state else 'blocked' end,
+              case when own.state not in ('paused', 'halted') then coalesce(p.blocked ->> topic, 'KAFKA_TOPIC_MISSING') end, topic,
+              count(*), sum(count(*)) over () <= ${MOST_COUNTED}, min(created_at)
+       from (${some(`e.status = 'pending' and e.lane = ${BLOCKED_LANE}`, 'e.lane, e.event_id')}) w group by topic
        union all
        select 'held', null, topic, count(*), sum(count(*)) over () <= ${MOST_COUNTED}, min(created_at)
        from (${some(`e.status = 'pending' and e.lane = ${ASIDE_LANE}`, 'e.lane, e.event_id')}) w group by topic

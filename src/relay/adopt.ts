@@ -12,17 +12,13 @@ export async function adopt(state: RunState): Promise<void> {
   const { adopted, left } = await adoptPublishers(state.deps.db, state.held);
   state.toAdopt = left;
   const now = Date.now();
-  for (const { tenant, destination, shard, drain, holds } of adopted) {
+  for (const { tenant, destination, shard, drain, asks } of adopted) {
     const known = drain as unknown as RelayDrain;
-    const attachment = state.set.add({ tenant, destination, shard }, known, holds && holdsKeys(known), now);
+    const attachment = state.set.add({ tenant, destination, shard }, known, asks, now);
     // How it had ended when the relay died between its end and its detaching.
     if (known === null) state.set.end(attachment, 'time');
   }
   if (adopted.length > 0) state.work.set();
+  state.tending.set();
   await failpoint('relay_after_adopt');
-}
-
-/** Under onPoison skip later events do not wait for a parked one. */
-export function holdsKeys(drain: RelayDrain | null): boolean {
-  return drain?.request.onPoison !== 'skip';
 }

@@ -4,6 +4,9 @@ import type { PublisherRef } from '../domain/publisher';
 import { grantable, refill, spend, waitForTokens } from '../domain/quota';
 import type { Grant, QuotaConfig, QuotaState } from '../domain/quota';
 import type { Lane } from '../domain/event';
+import type { BlockedTopic } from '../kafka/topic-health';
+import { MetAside } from './aside';
+import { BlockedTopics } from './blocked-topics';
 import { CopyLane } from './copy-lane';
 import { IdQueue, compareIds } from './id-queue';
 
@@ -18,6 +21,8 @@ export interface RelayDrain {
 /** Looked-up ids that a backlog's publisher keeps in memory. Beyond it the scan comes to them. */
 const QUEUE_LIMIT = 5_000;
 const START = '0';
+/** Events that wait to be set aside: beyond it nothing is claimed until they are. */
+const ASIDE_LIMIT = 10_000;
 
 /**
  * A publisher in the set of one relay under one fence.
@@ -27,6 +32,7 @@ const START = '0';
  *
  * A1  An id at or below the cursor comes by a look only, one above it by the scan only, so nothing is missed and nothing waits twice.
  * A2  A scan that ran while a look dropped an id above the cursor does not end the scanning.
+ * A3  What a claim read in an older generation is void: what held events then may be gone, and what it set aside would stay there.
  */
 export class Attachment {
   readonly id: string;
@@ -47,7 +53,18 @@ export class Attachment {
   /** Claimed and not settled, of the quota's tokens. */
   #taken = { events: 0, bytes: 0 };
   #quota: QuotaState | null;
-  readonly blockedTopics = new Set<string>();
+  /** Raised when something that was aside is brought back, or may have to be. */
+  generation = 0;
+  readonly aside = new MetAside();
+  /** Something that is aside may be free: nothing is said of the publisher until that is known. */
+  reviewing: boolean;
+  #reviewAsked = false;
+  readonly topics: BlockedTopics;
+  publishedAt: number | null = null;
+  /** Transactions that it has for itself, after one with events of it was refused: nobody else is to lose another. */
+  alone = 0;
+  /** The topic whose partition refused events of it and ended the drain. */
+  refusedTopic: string | null = null;
   /** Most events of one claim, after several were refused together. */
   #most = Infinity;
   lastEventAt: number;
@@ -55,23 +72,34 @@ export class Attachment {
   constructor(
     readonly ref: PublisherRef,
     public drain: RelayDrain,
-    /** Some of its keys may have a parked event: each claimed event with a key is asked about. */
-    public holds: boolean,
+    /** Something is parked with a key, or aside: each claimed event is asked about. */
+    public asks: boolean,
     now: number,
   ) {
+    this.reviewing = asks;
+    this.topics = new BlockedTopics(!asks);
     this.id = publisherId(ref);
     this.lastEventAt = now;
     this.#quota = drain.request.quota ?? null;
   }
 
   /** One that is to be detached leaves all the same: its end is then the newer drain's outcome. */
-  replace(drain: RelayDrain, holds: boolean, now: number): void {
+  replace(drain: RelayDrain, asks: boolean, now: number): void {
     this.drain = drain;
-    this.holds = holds;
+    this.asks ||= asks;
+    this.reviewing = this.asks;
+    this.topics.known = !this.asks;
     this.#quota = drain.request.quota ?? null;
     this.lastEventAt = now;
     this.published = 0;
+    this.parked = 0;
+    this.batches = 0;
     this.rescan();
+  }
+
+  /** Later events of a key wait behind a parked one. */
+  get holds(): boolean {
+    return this.drain?.request.onPoison !== 'skip';
   }
 
   get weight(): number {
@@ -85,7 +113,8 @@ export class Attachment {
 
   has(lane: Lane): boolean {
     if (this.ending !== null) return false;
-    return lane === 'replay' ? this.copies.waiting : this.cursor !== null || this.queue.size > 0;
+    if (lane === 'replay') return this.copies.waiting;
+    return (this.cursor !== null || this.queue.size > 0) && this.aside.size < ASIDE_LIMIT;
   }
 
   /** Events that are known to wait; Infinity = not counted. */
@@ -95,6 +124,7 @@ export class Attachment {
 
   /** A look found this id. */
   found(id: string): void {
+    if (this.aside.has(id)) return;
     if (this.cursor !== null && compareIds(id, this.cursor) > 0) {
       this.#skipped = true;
       return;
@@ -120,10 +150,41 @@ export class Attachment {
     this.cursor = START;
   }
 
+  askReview(): void {
+    this.reviewing = true;
+    this.#reviewAsked = true;
+  }
+
+  reviewBegins(): void {
+    this.#reviewAsked = false;
+  }
+
+  reviewEnds(done: boolean): void {
+    this.reviewing = !done || this.#reviewAsked;
+  }
+
+  /** Something was brought back, or an operator changed something: what was met is judged anew. */
+  judgeAnew(): void {
+    this.generation += 1;
+    for (const id of this.aside.clear()) this.found(id);
+  }
+
+  block(topic: BlockedTopic): void {
+    this.asks = true;
+    this.topics.add(topic);
+  }
+
+  /** Everything of it is back. */
+  unblock(topic: string): void {
+    this.topics.delete(topic);
+    this.judgeAnew();
+  }
+
   /** What its quota, or a breaker's probe, allows now beside what is on its way. */
   allowance(now: number, events: number): Grant {
     const { request } = this.drain;
-    const probe = request.probe === true ? Math.max(0, request.events - this.#taken.events - this.published) : events;
+    const probe =
+      request.probe === true ? Math.max(0, request.events - this.#taken.events - this.published - this.parked) : events;
     const wanted = Math.min(events, probe, this.#most);
     const config = this.#config();
     if (config === null || this.#quota === null || wanted === 0) return { events: wanted, bytes: null };
@@ -156,6 +217,7 @@ export class Attachment {
   /** So much of it was committed. */
   paid(events: number, bytes: number): void {
     this.#most *= 2;
+    this.alone = Math.max(0, this.alone - 1);
     const config = this.#config();
     if (config !== null && this.#quota !== null) this.#quota = spend(this.#quota, config, events, bytes);
   }

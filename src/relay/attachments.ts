@@ -20,6 +20,10 @@ export class Attachments {
   readonly #fresh = new Set<Attachment>();
   /** Those that are to be detached. */
   readonly #ending = new Set<Attachment>();
+  /** A claim has met events that must wait and that are to be set aside. */
+  anyMet = false;
+  /** The last transaction was of one that is to be alone. */
+  aloneTurn = false;
 
   get size(): number {
     return this.#all.size;
@@ -34,15 +38,15 @@ export class Attachments {
   }
 
   /** A newer drain of a publisher that is attached takes the older one's place: what is on its way stays its own. */
-  add(ref: PublisherRef, drain: RelayDrain, holds: boolean, now: number): Attachment {
+  add(ref: PublisherRef, drain: RelayDrain, asks: boolean, now: number): Attachment {
     const old = this.#all.get(publisherId(ref));
     if (old !== undefined) {
-      old.replace(drain, holds, now);
+      old.replace(drain, asks, now);
       this.shares.add(old.id, old.weight);
       this.judge(old, now);
       return old;
     }
-    const attachment = new Attachment(ref, drain, holds, now);
+    const attachment = new Attachment(ref, drain, asks, now);
     this.#all.set(attachment.id, attachment);
     this.#fresh.add(attachment);
     this.shares.add(attachment.id, attachment.weight);

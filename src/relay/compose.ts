@@ -1,16 +1,19 @@
 import type { Lane, OutboxEvent } from '../domain/event';
 import { EVENT_BYTES } from '../postgres/event-columns';
 import { claim } from '../postgres/relay/claim';
-import type { Claimed, ClaimedEvent, Wanted } from '../postgres/relay/claim';
+import type { Claimed, ClaimedEvent } from '../postgres/relay/claim';
 import { claimCopies } from '../postgres/relay/claim-copies';
 import type { ClaimedCopies, WantedCopies } from '../postgres/relay/claim-copies';
 import type { HeldRelay } from '../postgres/relay/holds';
 import type { Horizon } from '../postgres/relay/look';
 import { eventCost } from '../domain/relay/shares';
+import type { Share } from '../domain/relay/shares';
 import type { InFlight } from '../domain/relay/in-flight';
 import type { Attachment } from './attachment';
 import type { Attachments } from './attachments';
 import type { RelayDeps } from './deps';
+import { taken } from './taken';
+import type { LiveAsk } from './taken';
 
 /** Events of one publisher, claimed and not sent yet. */
 export interface PreparedGroup {
@@ -19,6 +22,8 @@ export interface PreparedGroup {
   readonly events: readonly ClaimedEvent[];
   /** Its tokens: payloads, and a flat share each. */
   readonly bytes: number;
+  /** The publisher's when they were claimed. */
+  readonly revision: number;
 }
 
 /** What the next transaction will hold. */
@@ -33,14 +38,15 @@ export interface Budget {
   readonly bytes: number;
 }
 
-type Ask = { readonly attachment: Attachment } & (
-  { readonly lane: 'live'; readonly want: Wanted } | { readonly lane: 'replay'; readonly want: WantedCopies }
-);
+type Ask =
+  | (LiveAsk & { readonly lane: 'live' })
+  | { readonly attachment: Attachment; readonly lane: 'replay'; readonly want: WantedCopies };
 
 /** What a claim answered to one ask, and the part of it that may be sent. */
 interface Answer {
   readonly allowed: boolean;
   readonly events: readonly ClaimedEvent[];
+  readonly revision: number;
 }
 
 /**
@@ -63,7 +69,7 @@ export async function compose(
     const answers = await claimAll(deps, held, asks, horizon, inFlight);
     const groups: PreparedGroup[] = [];
     for (const [i, { attachment, lane }] of asks.entries()) {
-      const { allowed, events } = answers[i] as Answer;
+      const { allowed, events, revision } = answers[i] as Answer;
       if (!allowed) set.end(attachment, 'paused');
       const sizes = events.map(({ event }) => sizeOf(event));
       const cost = sizes.reduce((sum, size) => sum + eventCost(size), 0);
@@ -74,7 +80,7 @@ export async function compose(
       attachment.took(events.length, bytes);
       attachment.onTheWay += 1;
       attachment.lastEventAt = Date.now();
-      groups.push({ attachment, lane, events, bytes });
+      groups.push({ attachment, lane, events, bytes, revision });
     }
     return groups.length === 0 ? null : prepared(groups);
   } finally {
@@ -82,6 +88,7 @@ export async function compose(
     const now = Date.now();
     for (const { attachment } of asks) {
       attachment.onTheWay -= 1;
+      if (attachment.aside.size > 0) set.anyMet = true;
       set.judge(attachment, now);
     }
   }
@@ -101,28 +108,31 @@ function chooseShares(set: Attachments, budget: Budget): Ask[] {
   const now = Date.now();
   /** What the live lane of a publisher was asked for: its quota is one. */
   const asked = new Map<Attachment, { events: number; bytes: number }>();
-  return set.shares.take(budget.bytes, budget.events).flatMap(({ publisher, lane, cost, events }): Ask[] => {
-    const attachment = set.get(publisher);
-    if (attachment === undefined || !attachment.has(lane)) {
-      set.shares.idle(publisher, lane);
-      return [];
-    }
-    const before = asked.get(attachment) ?? { events: 0, bytes: 0 };
-    const allowed = attachment.allowance(now, before.events + Math.max(1, events));
-    const most = allowed.events - before.events;
-    if (most <= 0) {
-      set.shares.spent(publisher, 0, 0, lane);
-      if (before.events === 0) set.judge(attachment, now);
-      return [];
-    }
-    const bytes = Math.max(1, Math.min(cost, (allowed.bytes ?? Infinity) - before.bytes));
-    const ask = lane === 'live' ? askEvents(attachment, most, bytes) : askCopies(attachment, most, bytes);
-    asked.set(attachment, { events: before.events + ask.want.events, bytes: before.bytes + bytes });
-    return [ask];
-  });
+  return inTurn(set, set.shares.take(budget.bytes, budget.events)).flatMap(
+    ({ publisher, lane, cost, events }): Ask[] => {
+      const attachment = set.get(publisher);
+      if (attachment === undefined || !attachment.has(lane)) {
+        set.shares.idle(publisher, lane);
+        return [];
+      }
+      const before = asked.get(attachment) ?? { events: 0, bytes: 0 };
+      const allowed = attachment.allowance(now, before.events + Math.max(1, events));
+      const most = allowed.events - before.events;
+      if (most <= 0) {
+        set.shares.spent(publisher, 0, 0, lane);
+        if (before.events === 0) set.judge(attachment, now);
+        return [];
+      }
+      const bytes = Math.max(1, Math.min(cost, (allowed.bytes ?? Infinity) - before.bytes));
+      const ask = lane === 'live' ? askEvents(attachment, most, bytes) : askCopies(attachment, most, bytes);
+      asked.set(attachment, { events: before.events + ask.want.events, bytes: before.bytes + bytes });
+      return [ask];
+    },
+  );
 }
 
 function askEvents(attachment: Attachment, most: number, bytes: number): Ask {
+  attachment.aside.claimBegins();
   const ids = attachment.queue.peek(most);
   if (ids.length === 0) attachment.scanBegins();
   const want = {
@@ -131,9 +141,10 @@ function askEvents(attachment: Attachment, most: number, bytes: number): Ask {
     after: attachment.cursor ?? '0',
     events: ids.length > 0 ? ids.length : most,
     bytes,
+    asks: attachment.asks,
     holds: attachment.holds,
   };
-  return { attachment, lane: 'live', want };
+  return { attachment, lane: 'live', want, generation: attachment.generation };
 }
 
 function askCopies(attachment: Attachment, events: number, bytes: number): Ask {
@@ -173,42 +184,30 @@ async function claimAll(
   const answers = new Map<Ask, Answer>();
   for (const [i, ask] of live.entries()) {
     const claimed = events[i] as Claimed;
-    answers.set(ask, { allowed: claimed.allowed, events: taken(ask, claimed, inFlight) });
+    answers.set(ask, { allowed: claimed.allowed, events: taken(ask, claimed, inFlight), revision: claimed.revision });
   }
   for (const [i, ask] of replay.entries()) {
     const claimed = copies[i] as ClaimedCopies;
     if (claimed.allowed) ask.attachment.copies.claimed(claimed.last, claimed.exhausted);
     answers.set(ask, {
       allowed: claimed.allowed,
+      revision: 0,
       events: claimed.events.filter(({ event }) => !inFlight.excluded(flightId(event))),
     });
   }
   return asks.map((ask) => answers.get(ask) as Answer);
 }
 
-/** What of a claim may be sent, with the attachment's cursor or queue moved behind it. */
-function taken(
-  { attachment, want }: Extract<Ask, { lane: 'live' }>,
-  claimed: Claimed,
-  inFlight: InFlight,
-): readonly ClaimedEvent[] {
-  const { events, exhausted, late, allowed } = claimed;
-  if (!allowed) return [];
-  const last = events.at(-1)?.event.id ?? null;
-  if (want.ids.length > 0) {
-    // Ids that were not answered are no longer pending, except behind the last that fitted.
-    const cut = events.length > 0 && events.length < want.ids.length ? last : want.ids.at(-1);
-    if (cut != null) attachment.queue.dropUpTo(cut);
-    return events.filter(({ event }) => !inFlight.excluded(event.id));
-  }
-  const fresh = late.filter((id) => !inFlight.excluded(id));
-  if (fresh.length > 0) {
-    // They may have been enqueued before what the scan read, and the order of their keys is by id: they go first.
-    for (const id of fresh) attachment.queue.add(id);
-    return [];
-  }
-  attachment.scanned(last, exhausted);
-  return events.filter(({ event }) => !inFlight.excluded(event.id));
+/** One that is to be alone has every second transaction while others have work. */
+function inTurn(set: Attachments, shares: readonly Share[]): readonly Share[] {
+  const isAlone = ({ publisher }: Share): boolean => (set.get(publisher)?.alone ?? 0) > 0;
+  const alone = shares.find(isAlone);
+  if (alone === undefined) return shares;
+  const others = shares.filter((share) => !isAlone(share));
+  set.aloneTurn = others.length === 0 || !set.aloneTurn;
+  const chosen = set.aloneTurn ? [alone] : others;
+  for (const share of shares) if (!chosen.includes(share)) set.shares.spent(share.publisher, 0, 0, share.lane);
+  return chosen;
 }
 
 export function sizeOf(event: OutboxEvent): number {

@@ -35,9 +35,16 @@ export class IdQueue {
     return this.#ids.slice(this.#from, this.#from + count);
   }
 
-  /** Drops all up to and including `id`. */
-  dropUpTo(id: string): void {
-    while (this.#from < this.#ids.length && compareIds(this.#ids[this.#from] as string, id) <= 0) this.#from += 1;
+  /** Drops these, ascending: nearly always the lowest ones, but a lower one may have come while they were claimed. */
+  drop(ids: readonly string[]): void {
+    let next = 0;
+    while (next < ids.length && this.#ids[this.#from + next] === ids[next]) next += 1;
+    this.#from += next;
+    if (next < ids.length) {
+      const others = new Set(ids.slice(next));
+      this.#ids = this.#ids.slice(this.#from).filter((id) => !others.has(id));
+      this.#from = 0;
+    }
     if (this.#from > 1_024 && this.#from * 2 > this.#ids.length) {
       this.#ids = this.#ids.slice(this.#from);
       this.#from = 0;

@@ -1,3 +1,4 @@
+import type { DrainFailure } from '../domain/drain';
 import { errorMessage } from '../domain/errors';
 import { failpoint } from '../failpoints/failpoint';
 import { detachPublishers, forgetDrain } from '../postgres/relay/detach';
@@ -38,7 +39,8 @@ function endIfDue({ deps, set }: RunState, attachment: Attachment, now: number):
   const { drain } = attachment;
   if (attachment.ending !== null) return;
   if (now - drain.attachedAt > deps.drainMaxMs) return set.end(attachment, 'time');
-  if (attachment.onTheWay > 0) return;
+  // What is aside may be free, or is not aside yet.
+  if (attachment.onTheWay > 0 || attachment.reviewing || attachment.topics.hoped || attachment.aside.size > 0) return;
   const { request } = drain;
   if (request.probe === true && attachment.published + attachment.parked >= request.events) {
     return set.end(attachment, 'granted');
@@ -46,8 +48,20 @@ function endIfDue({ deps, set }: RunState, attachment: Attachment, now: number):
   const waits = attachment.waitMs(now);
   if (attachment.hasWork && (waits === null || waits > LONGEST_TOKEN_WAIT_MS)) return set.end(attachment, 'granted');
   const lingerMs = request.probe === true ? 0 : deps.lingerMs;
-  if (!attachment.hasWork && attachment.copies.known && now - attachment.lastEventAt > lingerMs)
-    set.end(attachment, 'empty');
+  if (attachment.hasWork || !attachment.copies.known) return;
+  const blocked = blockedFailure(attachment, now);
+  if (blocked !== null) return set.end(attachment, 'failed', blocked);
+  if (now - attachment.lastEventAt > lingerMs) set.end(attachment, 'empty');
+}
+
+/** Topics that take nothing are no failure of the destination while events of other topics reach it: so many ms ago at most. */
+const FLOWS_MS = 30_000;
+
+/** What the workflow is told of a publisher of which everything that is left waits for its topics; null while others flow. */
+function blockedFailure({ topics, publishedAt }: Attachment, now: number): DrainFailure | null {
+  const [first] = topics.all.values();
+  if (first === undefined || (publishedAt !== null && now - publishedAt < FLOWS_MS)) return null;
+  return { code: first.code, message: first.reason, breaker: true };
 }
 
 async function detachLeaving(state: RunState): Promise<void> {

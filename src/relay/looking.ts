@@ -60,6 +60,12 @@ export async function lookOnce(state: RunState): Promise<boolean> {
       set.end(attachment, 'paused');
       state.leaving.set();
     }
+    for (const ref of seen.released) {
+      const attachment = set.get(publisherId(ref));
+      if (attachment === undefined) continue;
+      attachment.askReview();
+      state.tending.set();
+    }
     return seen.found.length > 0;
   } finally {
     inFlight.end(read);

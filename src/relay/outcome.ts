@@ -1,4 +1,5 @@
 import type { DrainAddress, DrainEnd, DrainFailure, DrainOutcome } from '../domain/drain';
+import { EVENT_BYTES } from '../postgres/event-columns';
 import type { Detached } from '../postgres/relay/detach';
 import type { Attachment, RelayDrain } from './attachment';
 
@@ -10,6 +11,7 @@ export interface EndedDrain {
   readonly batches: number;
   readonly blockedTopics: readonly string[];
   readonly quota: DrainOutcome['quota'] | null;
+  readonly quietMs: number | null;
 }
 
 /** What the row has of a drain: `published` and `bytes` are the totals when it attached. */
@@ -19,8 +21,10 @@ interface DrainInRow extends RelayDrain, Partial<EndedDrain> {
 }
 
 export function endedOf(attachment: Attachment): EndedDrain {
-  const { ending, failure, parked, batches, blockedTopics, quota } = attachment;
-  return { end: ending ?? 'time', failure, parked, batches, blockedTopics: [...blockedTopics].slice(0, 20), quota };
+  const { ending, failure, parked, batches, topics, refusedTopic, quota, publishedAt } = attachment;
+  const blocked = [...topics.all.keys(), ...(refusedTopic === null ? [] : [refusedTopic])];
+  const quietMs = publishedAt === null ? null : Date.now() - publishedAt;
+  return { end: ending ?? 'time', failure, parked, batches, blockedTopics: blocked.slice(0, 20), quota, quietMs };
 }
 
 /**
@@ -35,7 +39,8 @@ export function outcomeOf(detached: Detached, worker: string): { address: DrainA
     address: drain.address,
     outcome: {
       recorded: published,
-      recordedBytes: Math.max(0, detached.bytes - drain.bytes),
+      // As quotas count them: the rows' totals are of payloads.
+      recordedBytes: Math.max(0, detached.bytes - drain.bytes) + published * EVENT_BYTES,
       published,
       parked: drain.parked ?? 0,
       batches: drain.batches ?? 0,
@@ -45,6 +50,7 @@ export function outcomeOf(detached: Detached, worker: string): { address: DrainA
       blockedTopics: drain.blockedTopics ?? [],
       worker,
       ...(drain.quota != null && { quota: drain.quota }),
+      ...(drain.quietMs != null && { quietMs: drain.quietMs }),
     },
   };
 }

@@ -19,7 +19,7 @@ export async function parkClaimed(state: RunState, attachment: Attachment, parke
   if (events.length > 0) await parkOnRelay(deps.db, held, attachment.ref, events);
   await failpoint('after_park');
   attachment.parked += parked.length;
-  if (events.length > 0) attachment.holds = true;
+  if (events.length > 0) attachment.asks = true;
   for (const { code, eventId, reason } of parked) {
     deps.observer.parked(attachment.ref, code, 1);
     deps.observer.note('event parked', { tenant: attachment.ref.tenant, eventId, code, reason });

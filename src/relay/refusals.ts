@@ -1,6 +1,9 @@
 import { ERROR_CODES } from '../domain/errors';
+import { DEFAULT_MAX_ATTEMPTS } from '../domain/hold-key';
+import { isTopicCode } from '../kafka/topic-health';
 import type { Refusal } from '../kafka/transaction/types';
-import { isTopicRefusal, parkClaimed, parkedOf } from './park';
+import { countRefusals } from '../postgres/relay/park';
+import { parkClaimed, parkedOf } from './park';
 import { flightId } from './compose';
 import type { Prepared, PreparedGroup } from './compose';
 import type { RunState } from './run-state';
@@ -19,34 +22,66 @@ export function release(state: RunState, { groups }: Prepared): void {
   }
 }
 
+/** Transactions of its own that a publisher has after one was refused for an event of it, and after one that was refused for several. */
+const ALONE_AFTER_OWN = 3;
+const ALONE_AFTER_SHARED = 1;
+
 /**
- * A transaction was aborted because partitions refused it. The others go on at once; of those that were refused: an event that was refused
- * by itself is parked, several that were refused together are tried again in halves, and a topic that takes nothing ends the drain.
+ * A transaction was aborted because partitions refused it. The others go on at once; of those that were refused: a topic that takes nothing
+ * has its events set aside, an event that was refused by itself is counted and parked in the end, several that were refused together are
+ * tried again in halves, and each publisher of them in a transaction of its own.
  */
 export async function handleRefusals(state: RunState, prepared: Prepared, refusals: readonly Refusal[]): Promise<void> {
   for (const refusal of refusals) {
+    const { topic, code, reason } = refusal;
+    const blocked = isTopicCode(code) ? { topic, code, reason } : null;
+    if (blocked !== null) state.topics.add(blocked, Date.now());
     const byGroup = new Map<number, number[]>();
     for (const { group, index } of refusal.events) byGroup.set(group, [...(byGroup.get(group) ?? []), index]);
     for (const [g, indexes] of byGroup) {
       const group = prepared.groups[g];
       if (group === undefined) continue;
       // Copies do not wait for a topic: the drain would end as failed again and again, and new events would wait with it.
-      if (group.lane === 'replay' && isTopicRefusal(refusal.code)) await parkRefused(state, group, indexes, refusal);
-      else if (!ERROR_CODES[refusal.code].park) endWith(state, group, refusal);
-      else if (indexes.length === 1) await parkRefused(state, group, indexes, refusal);
-      else group.attachment.bisect(indexes.length);
+      if (blocked !== null && group.lane === 'replay') await refusedForGood(state, group, indexes, refusal);
+      else if (blocked !== null) group.attachment.block(blocked);
+      else if (!ERROR_CODES[code].park) endWith(state, group, refusal);
+      else if (refusal.byItself) await refusedByItself(state, group, indexes, refusal);
+      else {
+        group.attachment.alone = Math.max(group.attachment.alone, ALONE_AFTER_SHARED);
+        // In company it may be the others' doing: alone it shows.
+        if (byGroup.size === 1) group.attachment.bisect(indexes.length);
+      }
     }
   }
   release(state, prepared);
 }
 
 function endWith(state: RunState, { attachment }: PreparedGroup, { topic, code, reason }: Refusal): void {
-  attachment.blockedTopics.add(topic);
+  attachment.refusedTopic = topic;
   state.set.end(attachment, 'failed', { code, message: reason, breaker: ERROR_CODES[code].breaker });
   state.leaving.set();
 }
 
-async function parkRefused(
+/**
+ * A refusal may be of the topic's settings, its limits of time, say, which somebody is just mending: the event is tried `maxAttempts` times.
+ * One that is too large by the topic's limit of now is parked by the next look at it. Attempts are the event's, so a copy has none.
+ */
+async function refusedByItself(
+  state: RunState,
+  group: PreparedGroup,
+  indexes: readonly number[],
+  why: Refusal,
+): Promise<void> {
+  const { attachment, lane, events } = group;
+  attachment.alone = ALONE_AFTER_OWN;
+  const most = lane === 'replay' ? 1 : (attachment.drain.request.maxAttempts ?? DEFAULT_MAX_ATTEMPTS);
+  const isLast = (index: number): boolean => (events[index]?.event.attempts ?? 0) + 1 >= most;
+  await refusedForGood(state, group, indexes.filter(isLast), why);
+  const again = indexes.flatMap((index) => (isLast(index) ? [] : (events[index]?.event.id ?? [])));
+  if (again.length > 0) await countRefusals(state.deps.db, state.held, attachment.ref, again);
+}
+
+async function refusedForGood(
   state: RunState,
   { attachment, events }: PreparedGroup,
   indexes: readonly number[],

@@ -9,6 +9,7 @@ import type { RelayDrain } from './attachment';
 import type { RelayDeps } from './deps';
 import { tellAll } from './keeping';
 import { Relay } from './relay';
+import { Sleepers } from './sleepers';
 import { takeOver } from './take-over';
 
 const EVERY_MS = 1_000;
@@ -28,13 +29,16 @@ const UNTOLD_AT_ONCE = 200;
 export class Relays {
   readonly #relays = new Map<number, Relay>();
   readonly #recovering = new Set<number>();
+  readonly #sleepers: Sleepers;
   readonly #stop = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly deps: RelayDeps,
     private readonly mains = 1,
-  ) {}
+  ) {
+    this.#sleepers = new Sleepers(deps);
+  }
 
   start(): void {
     this.#loop = this.#run();
@@ -44,6 +48,7 @@ export class Relays {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#loop;
+    await this.#sleepers.stop();
     await Promise.all([...this.#relays.values()].map((relay) => relay.stop()));
   }
 
@@ -95,6 +100,7 @@ export class Relays {
     for (let round = 0; !this.#stop.signal.aborted; round += 1) {
       try {
         await this.#tend(await this.#lease());
+        this.#sleepers.look();
         if (round % 5 === 0) await tellAll(this.deps, await untoldDrains(this.deps.db, UNTOLD_MS, UNTOLD_AT_ONCE));
       } catch (error) {
         this.deps.observer.note('leases of relays could not be tended', { error: errorMessage(error) });

@@ -5,6 +5,7 @@ import type { Horizon } from '../postgres/relay/look';
 import type { TakenRelay } from '../postgres/relay/relays';
 import { Attachments } from './attachments';
 import type { RelayDeps } from './deps';
+import { SickTopics } from './sick-topics';
 import { Signal } from './signal';
 
 /** What the loops of a relay share under one fence. It dies with the fence. */
@@ -18,6 +19,9 @@ export class RunState {
   readonly work = new Signal();
   /** There may be something to detach. */
   readonly leaving = new Signal();
+  /** There may be something to set aside, to bring back or to look at again. */
+  readonly tending = new Signal();
+  readonly topics = new SickTopics();
   /** Set once: the worker stops, or a loop has met a doubt. No new claim begins. */
   over = false;
   /** Members that were locked when they were to be settled, at least 1 until the first look. */
@@ -45,5 +49,6 @@ export class RunState {
     this.over = true;
     this.work.set();
     this.leaving.set();
+    this.tending.set();
   }
 }

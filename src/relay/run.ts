@@ -2,7 +2,7 @@ import type { PublisherRef } from '../domain/publisher';
 import { failpoint } from '../failpoints/failpoint';
 import { attachPublisher } from '../postgres/relay/attach';
 import type { AttachAnswer } from '../postgres/relay/attach';
-import { adopt, holdsKeys } from './adopt';
+import { adopt } from './adopt';
 import type { RelayDrain } from './attachment';
 import type { RelayDeps } from './deps';
 import { keepOn } from './keeping';
@@ -11,6 +11,7 @@ import { lookForCopiesOn } from './looking-copies';
 import { RunState } from './run-state';
 import { sendOn } from './sending';
 import type { TakenOver } from './take-over';
+import { tendOn } from './tending';
 
 /**
  * The life of a relay under one fence, from its take-over to the first doubt or the worker's end. Everything that is in memory belongs to it
@@ -44,7 +45,7 @@ export class RelayRun {
     try {
       await adopt(state);
       if (state.set.size > 0) await lookOnce(state);
-      await firstFailure([lookOn(state), lookForCopiesOn(state), sendOn(state), keepOn(state)], end);
+      await firstFailure([lookOn(state), lookForCopiesOn(state), sendOn(state), keepOn(state), tendOn(state)], end);
       if (state.failure !== null) throw state.failure.error;
     } finally {
       end();
@@ -66,8 +67,9 @@ export class RelayRun {
       if (answer.kind !== 'attached') return answer;
       // From some moment before the scan begins, looks must see what it may miss.
       if (state.horizon === null) await lookOnce(state);
-      state.set.add(ref, drain, answer.holds && holdsKeys(drain), Date.now());
+      state.set.add(ref, drain, answer.asks, Date.now());
       state.work.set();
+      if (answer.asks) state.tending.set();
       return answer;
     } catch (error) {
       state.fail(error);

@@ -1,8 +1,9 @@
-import { ERROR_CODES } from '../domain/errors';
 import { memberId } from '../domain/event';
+import { BLOCKED_LANE } from '../postgres/hold-key';
+import type { BlockedTopic } from '../kafka/topic-health';
 import { parkClaimed, parkedOf } from './park';
 import type { Prepared, PreparedGroup } from './compose';
-import { prepared as preparedOf } from './compose';
+import { prepared as preparedOf, sizeOf } from './compose';
 import { release } from './refusals';
 import type { RunState } from './run-state';
 
@@ -10,40 +11,69 @@ import type { RunState } from './run-state';
 const PUBLISHER = 'publisher';
 
 /**
- * What of a claim may be sent as it is. A publisher of whose events one can never be sent, or one has a topic that takes nothing now, goes
- * back whole: the event is parked, or the drain ends, and what may go is claimed anew, without what waits behind the parked one.
+ * What of a claim may be sent as it is. A publisher of whose events one can never be sent goes back whole: the event is parked, and what may go
+ * is claimed anew, without what waits behind it. Events of a topic that takes nothing now are set aside, the others go.
  */
 export async function screened(state: RunState, claimed: Prepared): Promise<Prepared | null> {
   const all = claimed.groups.flatMap(({ events }) => events.map(({ event }) => event));
   const look = await state.deps.kafka.preflight(all, undefined, PUBLISHER);
-  if (look.unsendable.length === 0 && look.blockedTopics.length === 0) return claimed;
+  const sick = state.topics.size > 0 && all.some(({ topic }) => state.topics.get(topic) !== null);
+  if (look.unsendable.length === 0 && look.blockedTopics.length === 0 && !sick) return claimed;
   const groups: PreparedGroup[] = [];
   for (const group of claimed.groups) {
-    if (await passes(state, group)) groups.push(group);
-    else release(state, preparedOf([group]));
+    const passed = await passing(state, group);
+    if (passed !== null) groups.push(passed);
   }
   return groups.length === 0 ? null : preparedOf(groups);
 }
 
-async function passes(state: RunState, { attachment, lane, events }: PreparedGroup): Promise<boolean> {
+async function passing(state: RunState, group: PreparedGroup): Promise<PreparedGroup | null> {
+  const { attachment, lane, events } = group;
   const { unsendable, blockedTopics } = await state.deps.kafka.preflight(
     events.map(({ event }) => event),
     attachment.drain.request.plainKey,
     attachment.id,
   );
   const condemned = new Map<string, { code: string; reason: string }>(unsendable.map((one) => [one.eventId, one]));
-  // Copies do not wait for a topic: the drain would end as failed again and again, and new events would wait with it.
-  const gone = new Map(lane === 'replay' ? blockedTopics.map((one) => [one.topic, one]) : []);
-  const [blocked] = lane === 'replay' ? [] : blockedTopics;
-  if (blocked !== undefined) {
-    for (const { topic } of blockedTopics) attachment.blockedTopics.add(topic);
-    const { code, reason } = blocked;
-    state.set.end(attachment, 'failed', { code, message: reason, breaker: ERROR_CODES[code].breaker });
+  const blocked = new Map<string, BlockedTopic>(blockedTopics.map((topic) => [topic.topic, topic]));
+  for (const { event } of events) {
+    const sick = state.topics.get(event.topic);
+    if (sick !== null && !blocked.has(sick.topic)) blocked.set(sick.topic, sick);
   }
   const parked = events.flatMap(({ event }) => {
-    const why = condemned.get(memberId(event)) ?? gone.get(event.topic);
+    // Copies do not wait for a topic: the drain would end as failed again and again, and new events would wait with it.
+    const why = condemned.get(memberId(event)) ?? (lane === 'replay' ? blocked.get(event.topic) : undefined);
     return why === undefined ? [] : [parkedOf(event, why)];
   });
   await parkClaimed(state, attachment, parked);
-  return parked.length === 0 && blocked === undefined;
+  if (parked.length > 0) {
+    release(state, preparedOf([group]));
+    return null;
+  }
+  return withoutBlocked(state, group, blocked);
+}
+
+function withoutBlocked(
+  state: RunState,
+  group: PreparedGroup,
+  blocked: ReadonlyMap<string, BlockedTopic>,
+): PreparedGroup | null {
+  if (blocked.size === 0) return group;
+  const { attachment, events, revision } = group;
+  for (const topic of blocked.values()) {
+    attachment.block(topic);
+    state.topics.add(topic, Date.now());
+  }
+  const waits = events.filter(({ event }) => blocked.has(event.topic)).map(({ event }) => event);
+  for (const event of waits) attachment.aside.add(event, BLOCKED_LANE, revision);
+  state.inFlight.dropped(waits.map(({ id }) => id));
+  const bytes = waits.reduce((sum, event) => sum + sizeOf(event), 0);
+  attachment.gaveBack(waits.length, bytes);
+  state.tending.set();
+  const left = events.filter(({ event }) => !blocked.has(event.topic));
+  if (left.length > 0) return { ...group, events: left, bytes: group.bytes - bytes };
+  attachment.onTheWay -= 1;
+  state.set.judge(attachment, Date.now());
+  state.leaving.set();
+  return null;
 }

@@ -90,6 +90,8 @@ async function nextOf(state: RunState, waits = true): Promise<Prepared | null> {
   if (state.over || state.horizon === null || !isReady(state)) return null;
   const { deps, held, set, inFlight, horizon, pace } = state;
   const claimed = await compose(deps, held, set, inFlight, horizon, pace.budget());
+  if (set.anyMet) state.tending.set();
+  set.anyMet = false;
   if (claimed === null) return null;
   await failpoint('relay_after_claim');
   return screened(state, claimed);

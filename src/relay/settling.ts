@@ -97,6 +97,7 @@ export class Settling {
       if (count !== undefined) {
         const settled = lane === 'live' ? count.events : count.copies;
         attachment.published += settled;
+        attachment.publishedAt = now;
         if (lane === 'replay') state.deps.observer.replayed(attachment.ref, settled);
         else state.deps.observer.published(attachment.ref, settled, events[0]?.event.createdAt ?? '');
       }
@@ -124,7 +125,7 @@ function membersOf({ prepared, places }: Committed): PlacedMember[] {
 }
 
 /** The server answered that it has not done it. No answer, and FENCED, are no such answer. */
-function isRefused(error: unknown): error is OutboxError {
+export function isRefused(error: unknown): error is OutboxError {
   return (
     isOutboxError(error) && error.code !== 'FENCED' && /^(40|55|57014)/.test(String(error.details['sqlstate'] ?? ''))
   );

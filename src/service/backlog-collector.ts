@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { errorMessage } from '../domain/errors';
 import { countPublishers, existingTenants, readBacklog } from '../postgres/backlog';
 import type { BacklogGroup } from '../postgres/backlog';
-import { ASIDE_LANE } from '../postgres/hold-key';
+import { ASIDE_LANE, BLOCKED_LANE } from '../postgres/hold-key';
 import type { BacklogGauges, BacklogSnapshot, BacklogState, TenantBacklog } from '../telemetry/backlog-gauges';
 import type { Logger } from '../telemetry/logger';
 
@@ -61,6 +61,7 @@ const WAITING: Readonly<Record<string, BacklogState>> = {
 
 function toBacklog(group: BacklogGroup): TenantBacklog {
   const { tenant, pending, oldestAgeSeconds, lane } = group;
-  const state = lane === ASIDE_LANE ? 'held' : (WAITING[group.state ?? ''] ?? 'pending');
+  const state =
+    lane === ASIDE_LANE ? 'held' : (WAITING[group.state ?? ''] ?? (lane === BLOCKED_LANE ? 'blocked' : 'pending'));
   return { tenant, pending, oldestAgeSeconds, state };
 }

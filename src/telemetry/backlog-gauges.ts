@@ -2,7 +2,7 @@ import type { Metrics } from './metrics';
 import { OTHER_TENANTS } from './tenant-labels';
 
 /** What waits, and for what. */
-export const BACKLOG_STATES = ['pending', 'throttled', 'paused', 'open', 'held', 'halted'] as const;
+export const BACKLOG_STATES = ['pending', 'throttled', 'paused', 'open', 'held', 'blocked', 'halted'] as const;
 export type BacklogState = (typeof BACKLOG_STATES)[number];
 
 export interface TenantBacklog {

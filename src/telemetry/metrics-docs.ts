@@ -26,7 +26,7 @@ export function renderMetricsMarkdown(): string {
     'Counters name the first tenants that a process met, for good. Everything else is in `other`.',
     '',
     'States of waiting events: `pending` (somebody is at it, or a wake is on its way), `throttled` (quota, or a pause after a failure),',
-    '`paused`, `open` (breaker), `held` (behind a parked event of the same key), `halted` (an operator must decide).',
+    '`paused`, `open` (breaker), `held` (behind a parked event of the same key), `blocked` (for a topic that takes nothing), `halted` (an operator must decide).',
   ];
   for (const [owner, about] of OWNERS) {
     lines.push('', `## ${owner[0]?.toUpperCase()}${owner.slice(1)}`, '');

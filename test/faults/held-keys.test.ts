@@ -9,6 +9,7 @@ import {
   enqueueAll,
   expectClean,
   faultRun,
+  pointOf,
   sharedServers,
   testSeed,
   until,
@@ -18,6 +19,7 @@ import { Random } from '../../faults/traffic/random';
 import type { Rig } from '../../faults/harness/rig';
 
 const LIMIT = 20_000;
+const COMMITTED = pointOf('after_kafka_commit', 'relay_committed');
 const KEYS = ['a', 'b', 'c', 'd'];
 
 /** Operators at work while drains run, die and are taken over. */
@@ -74,7 +76,7 @@ describe('operator actions under running drains', () => {
             }
           };
           await Promise.all([workerDiesAt(rig, 'after_park', 1), write(20)]);
-          await Promise.all([workerDiesAt(rig, 'after_kafka_commit', 2), write(20)]);
+          await Promise.all([workerDiesAt(rig, COMMITTED, 2), write(20)]);
           await rig.worker({ env: { OUTBOX_LINGER: '20ms' } });
           await write(20);
           writing = false;
@@ -90,7 +92,7 @@ describe('operator actions under running drains', () => {
             return row?.left === 0;
           });
           const report = await rig.settleAndAudit(acknowledged, {
-            fired: ['after_park', 'after_kafka_commit'],
+            fired: ['after_park', COMMITTED],
             minEvents: acknowledged.length,
           });
           expectClean(report);
@@ -115,12 +117,12 @@ describe('operator actions under running drains', () => {
             KEYS.map((key) => draft(tenant, topic, key)),
           );
           const ids = events.map(({ id }) => id ?? '');
-          await workerDiesAt(rig, 'after_kafka_commit', 1);
+          await workerDiesAt(rig, COMMITTED, 1);
           const refused = ids.map((eventId) => ({ eventId, code: 'in_flight' }));
           expect(await skipEvents(pool, tenant, ids, 'test')).toEqual({ changed: [], before: [], refused, wake: [] });
           expect(await retryEvents(pool, tenant, ids)).toMatchObject({ changed: [], refused });
           await rig.worker();
-          const report = await rig.settleAndAudit(events, { fired: ['after_kafka_commit'], minEvents: events.length });
+          const report = await rig.settleAndAudit(events, { fired: [COMMITTED], minEvents: events.length });
           expectClean(report);
           expect((await skipEvents(pool, tenant, ids, 'test')).refused.map(({ code }) => code)).toEqual(
             ids.map(() => 'already_published'),

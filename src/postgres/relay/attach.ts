@@ -5,6 +5,7 @@ import type { Db } from '../query';
 import { query } from '../query';
 import { HELD, UNRECOVERED, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
+import { ASKS } from './lanes';
 
 /** An operator stopped this publisher (alias `p`) or all of them. */
 export const STOPPED = (p: string): string =>
@@ -15,13 +16,8 @@ export const STOPPED = (p: string): string =>
 const CLOSED = (p: string): string =>
   `exists (select from outbox.relays o where o.relay = ${p}.owner_relay and o.closed >= ${p}.owner_fence)`;
 
-/** Some key of the publisher has a parked event: one look into an index that is nearly always empty. */
-export const HOLDS_KEYS = (p: string): string =>
-  `exists (select from outbox.events h where h.tenant_id = ${p}.tenant_id and h.destination = ${p}.destination and h.shard = ${p}.shard
-    and h.status = 'failed' and h.lane = 0 and h.ordering_key is not null)`;
-
 export type AttachAnswer =
-  | { readonly kind: 'attached'; readonly published: number; readonly bytes: number; readonly holds: boolean }
+  | { readonly kind: 'attached'; readonly published: number; readonly bytes: number; readonly asks: boolean }
   /** An operator stopped it: nothing may be sent. */
   | { readonly kind: 'stopped' }
   /** Another relay has it, or had it and is not taken over yet; it was asked to give it up. */
@@ -55,7 +51,7 @@ export async function attachPublisher(
     unrecovered: number[];
     published: number;
     bytes: number;
-    holds: boolean;
+    asks: boolean;
   }>(
     db,
     `with ${HELD}, ${UNRECOVERED}, totals as materialized (
@@ -63,7 +59,7 @@ export async function attachPublisher(
        from outbox.relay_counts where tenant_id = $4 and destination = $5 and shard = $6
      ), attached as (
        update outbox.publishers p
-       set owner_relay = $1, owner_fence = $2, detach_asked = false, state = 'running', state_until = null,
+       set owner_relay = $1, owner_fence = $2, detach_asked = false, state = 'running', state_until = null, topics_at = null,
            drain = $7::jsonb || jsonb_build_object('published', t.published, 'bytes', t.bytes), updated_at = clock_timestamp()
        from held, totals t
        where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and not exists (select from unrecovered)
@@ -77,13 +73,13 @@ export async function attachPublisher(
          and p.owner_relay is not null and not p.detach_asked
      )
      select exists (select from attached) as attached, array(select relay::int from unrecovered) as unrecovered,
-            p.owner_relay::int as owner, (${STOPPED('p')} or p.given_up is not distinct from $7::jsonb -> 'address') as stopped, t.published, t.bytes, ${HOLDS_KEYS('p')} as holds
+            p.owner_relay::int as owner, (${STOPPED('p')} or p.given_up is not distinct from $7::jsonb -> 'address') as stopped, t.published, t.bytes, ${ASKS('p')} as asks
      from held cross join totals t
      left join outbox.publishers p on p.tenant_id = $4 and p.destination = $5 and p.shard = $6`,
     [...holdValues(held), ...refValues(ref), JSON.stringify(drain)],
   );
   if (row === undefined) throw lostRelay(held, 'attaching');
-  if (row.attached) return { kind: 'attached', published: row.published, bytes: row.bytes, holds: row.holds };
+  if (row.attached) return { kind: 'attached', published: row.published, bytes: row.bytes, asks: row.asks };
   if (row.unrecovered.length > 0) return { kind: 'unrecovered', relays: row.unrecovered };
   // Without a row its tenant is gone.
   if (row.stopped !== false || row.owner === null) return { kind: 'stopped' };

@@ -41,6 +41,7 @@ export async function detachPublishers(
     `with ${HELD}, gone as (
        update outbox.publishers p
        set owner_relay = null, owner_fence = null, detach_asked = false, state = s.state, state_until = null,
+           topics_at = case when s.state = 'held' and p.blocked is not null then clock_timestamp() end, topics_wait_ms = 0,
            drain = p.drain || u.ended, updated_at = clock_timestamp()
        from held, unnest($4::text[], $5::text[], $6::smallint[], $7::jsonb[]) as u (tenant, destination, shard, ended)
        cross join lateral (select ${asleepOf('u')} as state) s

@@ -21,8 +21,9 @@ export function holdValues({ relay, fence, server }: HeldRelay): [number, number
 /** True for the row of the relay that $1 to $3 name, while its fence holds on this server. */
 export const HOLDS = `relay = $1::smallint and fence = $2::bigint and ${SERVER} = $3::text`;
 
+export const HELD_ROW = `select 1 from outbox.relays where ${HOLDS}`;
 /** A table expression with one row while the fence holds, and none afterwards. */
-export const HELD = `held as materialized (select 1 from outbox.relays where ${HOLDS})`;
+export const HELD = `held as materialized (${HELD_ROW})`;
 
 /**
  * A table expression: relays below N that were not taken over on this server yet. While there is one, what it committed is unknown, and a
@@ -33,6 +34,10 @@ export const UNRECOVERED = `unrecovered as materialized (
        left join outbox.relays r on r.relay = n.relay
        where r.recovered_on is distinct from $3
      )`;
+
+/** Where a write can wait and be tried again: it is refused when somebody has a row locked for longer than this, ms. */
+const LOCK_MS = 500;
+export const IMPATIENT = `set_config('lock_timeout', '${LOCK_MS}', true)`;
 
 /** The error of a statement that found another fence or server: give up everything that is known under this one. */
 export function lostRelay({ relay, fence }: HeldRelay, doing: string): OutboxError {

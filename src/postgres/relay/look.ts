@@ -1,4 +1,5 @@
 import type { PublisherRef } from '../../domain/publisher';
+import { ALL_PAUSED } from '../global-pause';
 import type { Db } from '../query';
 import { queryText } from '../query';
 import { HELD, holdValues, lostRelay } from './holds';
@@ -21,8 +22,10 @@ export interface Look {
   readonly found: readonly LookedUp[];
   /** More were found than asked for: what was not answered must be scanned for. */
   readonly truncated: boolean;
-  /** Publishers that somebody wants back, or an operator stopped. */
+  /** Publishers that somebody wants back, or an operator stopped: one, or all of them. */
   readonly asked: readonly PublisherRef[];
+  /** Publishers of which an operator released something: see `releasedKeys`. */
+  readonly released: readonly PublisherRef[];
 }
 
 /** Ids per look at most: some 25 bytes each. Beyond it a scan of the backlogs is the better way. */
@@ -34,16 +37,20 @@ export const LOOK_LIMIT = 20_000;
  * is open for minutes costs nothing. Without a horizon it only answers one. Rejects with FENCED when the relay is lost.
  */
 export async function look(db: Db, held: HeldRelay, horizon: Horizon | null): Promise<Look> {
-  const rows = await queryText<
-    [snapshot: string, asked: string | null, tenant: string | null, destination: string, shard: string, eventId: string]
-  >(
+  const rows = await queryText<LookRow>(
     db,
     `with ${HELD}, asked as materialized (
        select p.tenant_id, p.destination, p.shard from outbox.publishers p
        where p.owner_relay = $1 and p.owner_fence = $2 and p.detach_asked
+       union all
+       select p.tenant_id, p.destination, p.shard from outbox.publishers p
+       where (select ${ALL_PAUSED}) and p.owner_relay = $1 and p.owner_fence = $2
+     ), released as materialized (
+       select distinct r.tenant_id, r.destination, r.shard from outbox.released r
+       join outbox.publishers p using (tenant_id, destination, shard) where p.owner_relay = $1 and p.owner_fence = $2
      )
      select pg_current_snapshot()::text, (select json_agg(json_build_array(tenant_id, destination, shard))::text from asked),
-            f.tenant_id, f.destination, f.shard, f.event_id
+            (select json_agg(json_build_array(tenant_id, destination, shard))::text from released), f.tenant_id, f.destination, f.shard, f.event_id
      from held left join lateral (
        select n.tenant_id, n.destination, n.shard, n.event_id from (
          select e.tenant_id, e.destination, e.shard, e.event_id from outbox.events e
@@ -61,16 +68,22 @@ export async function look(db: Db, held: HeldRelay, horizon: Horizon | null): Pr
   );
   const first = rows[0];
   if (first === undefined) throw lostRelay(held, 'looking for new events');
-  const found = rows.flatMap(([, , tenant, destination, shard, eventId]) =>
+  const found = rows.flatMap(([, , , tenant, destination, shard, eventId]) =>
     tenant === null ? [] : [{ tenant, destination, shard: Number(shard), eventId }],
   );
   return {
     horizon: horizonOf(first[0]),
     found,
     truncated: found.length >= LOOK_LIMIT,
-    asked: askedOf(first[1]),
+    asked: refsOf(first[1]),
+    released: refsOf(first[2]),
   };
 }
+
+type LookRow = [
+  ...[snapshot: string, asked: string | null, released: string | null],
+  ...[tenant: string | null, destination: string, shard: string, eventId: string],
+];
 
 /** A transaction id that no server reaches: a first look finds nothing, for an attach begins with a scan. */
 export const NEVER = '18446744073709551615';
@@ -81,7 +94,7 @@ export function horizonOf(snapshot: string): Horizon {
   return { xmax, inProgress: list === '' ? [] : list.split(',') };
 }
 
-function askedOf(json: string | null): PublisherRef[] {
+function refsOf(json: string | null): PublisherRef[] {
   if (json === null) return [];
   const rows = JSON.parse(json) as [string, string, number][];
   return rows.map(([tenant, destination, shard]) => ({ tenant, destination, shard }));

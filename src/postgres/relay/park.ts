@@ -75,3 +75,17 @@ export async function failCopies(db: Db, held: HeldRelay, ref: PublisherRef, fai
   );
   if (rows.length === 0) throw lostRelay(held, 'marking copies as failed');
 }
+
+/** Refused, but not often enough to be parked. Rejects with FENCED when the relay is lost. */
+export async function countRefusals(db: Db, held: HeldRelay, ref: PublisherRef, ids: readonly string[]): Promise<void> {
+  const rows = await query(
+    db,
+    `with ${HELD}, counted as (
+       update outbox.events e set attempts = e.attempts + 1 from held, outbox.publishers p
+       where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and p.owner_relay = $1 and p.owner_fence = $2
+         and e.tenant_id = $4 and e.event_id = any ($7::bigint[]) and e.status = 'pending'
+     ) select 1 from held`,
+    [...holdValues(held), ...refValues(ref), ids],
+  );
+  if (rows.length === 0) throw lostRelay(held, 'counting refusals');
+}

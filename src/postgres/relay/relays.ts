@@ -3,9 +3,9 @@ import type { PublisherRef } from '../../domain/publisher';
 import type { Settled } from '../../domain/relay/types';
 import type { Db } from '../query';
 import { query } from '../query';
-import { HOLDS_KEYS } from './attach';
 import { HELD, HOLDS, SERVER, UNRECOVERED, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
+import { ASKS } from './lanes';
 
 /** What a take-over finds. */
 export interface TakenRelay extends HeldRelay {
@@ -74,8 +74,8 @@ export async function markRecovered(db: Db, held: HeldRelay): Promise<void> {
 /** A publisher that a relay has, with what its drain left in the row. */
 export interface AttachedRow extends PublisherRef {
   readonly drain: Readonly<Record<string, unknown>> | null;
-  /** Some of its keys may be held. */
-  readonly holds: boolean;
+  /** Something of it is parked with a key, or set aside. */
+  readonly asks: boolean;
 }
 
 /**
@@ -93,7 +93,7 @@ export async function adoptPublishers(db: Db, held: HeldRelay): Promise<{ adopte
        where p.tenant_id = f.tenant_id and p.destination = f.destination and p.shard = f.shard
        returning p.tenant_id, p.destination, p.shard, p.drain
      )
-     select a.tenant_id as tenant, a.destination, a.shard::int, a.drain, coalesce(${HOLDS_KEYS('a')}, false) as holds, a.tenant_id is not null as mine,
+     select a.tenant_id as tenant, a.destination, a.shard::int, a.drain, coalesce(${ASKS('a')}, false) as asks, a.tenant_id is not null as mine,
             (select count(*)::int from outbox.publishers p where p.owner_relay = $1 and p.owner_fence < $2) as left
      from held left join adopted a on true`,
     holdValues(held),
@@ -101,7 +101,7 @@ export async function adoptPublishers(db: Db, held: HeldRelay): Promise<{ adopte
   if (rows.length === 0) throw lostRelay(held, 'adopting publishers');
   const adopted = rows
     .filter(({ mine }) => mine)
-    .map(({ tenant, destination, shard, drain, holds }) => ({ tenant, destination, shard, drain, holds }));
+    .map(({ tenant, destination, shard, drain, asks }) => ({ tenant, destination, shard, drain, asks }));
   return { adopted, left: Math.max(0, (rows[0]?.left ?? 0) - adopted.length) };
 }
 

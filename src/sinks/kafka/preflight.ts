@@ -54,6 +54,19 @@ export async function preflightOf(
   return { unsendable, blockedTopics };
 }
 
+/** Which of these topics take nothing now. Asks Kafka only about topics that are unknown or known for minutes. */
+export async function blockedOf(
+  topics: readonly string[],
+  settings: KafkaSettings,
+  directory: TopicDirectory,
+): Promise<Preflight['blockedTopics']> {
+  const known = await directory.lookUp(topics.filter((topic) => isAllowed(topic, settings)));
+  return topics.flatMap((topic) => {
+    const block = blockOf(topic, known.get(topic));
+    return block === null ? [] : [{ topic, ...block }];
+  });
+}
+
 /** Kafka's internal topics and the ledger's are never a tenant's, whatever the configured patterns say. */
 export function isAllowed(topic: string, settings: KafkaSettings): boolean {
   return !topic.startsWith('__') && topic !== settings.ledgerTopic && settings.topics.isAllowed(topic);
