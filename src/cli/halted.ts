@@ -16,8 +16,8 @@ const ABOUT = {
 export function registerHalted(program: Command): void {
   const noun = program
     .command('halted')
-    .description('publishers that stopped because Postgres and Kafka contradict each other');
-  listCommand(noun, 'show', 'both sides of each halted publisher')
+    .description('publishers and relays that stopped because Postgres and Kafka contradict each other');
+  listCommand(noun, 'show', 'both sides of each halted publisher and relay')
     .argument('[tenant]', 'only of this tenant', tenant)
     .action((name: string | undefined, flags: ListFlags) => run(() => show(name, flags)));
   changeCommand(noun, 'recheck', 'compare again (the cause is mended), and go on if both sides agree')
@@ -38,7 +38,9 @@ async function show(name: string | undefined, flags: ListFlags): Promise<void> {
   const query = { tenant: name, cursor: flags.cursor };
   const listed = await list(clientOf(flags), '/admin/halted', 'halted', query, flags.limit);
   if (flags.json === true) return printJson(listed.answer);
-  if (listed.rows.length === 0) return print('nothing is halted');
+  const relays = listOf(listed.answer, 'relays');
+  if (listed.rows.length === 0 && relays.length === 0) return print('nothing is halted');
+  for (const relay of relays) printRelay(relay);
   for (const row of listed.rows) printSides(row);
   noteMore(listed);
 }
@@ -48,6 +50,14 @@ function printSides(row: Record<string, unknown>): void {
   printFields({ ...row, postgres: without(postgres, 'batches') });
   const batches = listOf(postgres, 'batches');
   if (batches.length > 0) printRecords(['seq', 'batch_id', 'events', 'recorded_at', 'settled_at'], batches);
+  print('');
+}
+
+/** Its halt's text has both sides. */
+function printRelay(relay: Record<string, unknown>): void {
+  const { why, since } = recordOf(relay['halted']) as { why?: unknown; since?: unknown };
+  const { fence, recovered_on, ledger, attached, moved_at } = relay;
+  printFields({ relay: relay['relay'], why, since, postgres: { ledger, fence, recovered_on, moved_at }, attached });
   print('');
 }
 

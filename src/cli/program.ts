@@ -14,6 +14,7 @@ import { registerParked } from './parked';
 import { registerPause } from './pause';
 import { registerPublishers } from './publishers';
 import { registerQuota } from './quota';
+import { registerRelays } from './relays';
 import { registerReplay } from './replay';
 import { EXIT } from './run';
 import { registerSummary } from './summary';
@@ -36,6 +37,7 @@ const REGISTER = [
   registerBreaker,
   registerQuota,
   registerPublishers,
+  registerRelays,
   registerHalted,
   registerTenant,
   registerKey,

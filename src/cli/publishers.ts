@@ -24,6 +24,7 @@ const COLUMNS = [
   'settled',
   'fence',
   'drained_by',
+  'relay',
 ];
 
 /** Adds `outboxctl publishers`. */
@@ -42,7 +43,10 @@ async function show(flags: Flags): Promise<void> {
   const query = { state: flags.state, tenant: flags.tenant, cursor: flags.cursor };
   const listed = await list(clientOf(flags), '/admin/publishers', 'publishers', query, flags.limit);
   if (flags.json === true) return printJson(listed.answer);
-  printRecords(COLUMNS, listed.rows);
+  printRecords(
+    COLUMNS,
+    listed.rows.map((row) => ({ ...row, relay: row['attached'] === null ? null : recordOf(row['attached'])['relay'] })),
+  );
   noteMore(listed);
 }
 

@@ -83,9 +83,11 @@ export class RelayKafka {
     );
   }
 
-  /** How the ledger's topic stands; null = it is missing. Takes and makes nothing. */
-  async ledgerState(): Promise<LedgerState | null> {
-    return this.#shared.use('looking at the ledger', (connections) => ledgerState(connections, this.ledgerTopic));
+  /** How the ledger's topic stands; null = it is missing. Takes and makes nothing. `wanted`: what it is compared with beside what always holds. */
+  async ledgerState(wanted?: LedgerTopicOptions): Promise<LedgerState | null> {
+    return this.#shared.use('looking at the ledger', (connections) =>
+      ledgerState(connections, this.ledgerTopic, wanted),
+    );
   }
 
   /**

@@ -30,7 +30,7 @@ export async function getEvent(db: Db, tenant: string, id: string): Promise<Stor
     db,
     `select event_id::text as id, tenant_id as tenant, topic, event_type as type, ordering_key as key,
             dedupe_key as "dedupeKey", status, ${ISO('created_at')} as "acceptedAt", ${ISO('published_at')} as "publishedAt",
-            batch_id as batch, topic_partition as partition, topic_offset::text as offset,
+            coalesce(batch_relay || '@' || batch_seq, batch_id::text) as batch, topic_partition as partition, topic_offset::text as offset,
             case when error_code is not null then json_build_object('code', error_code, 'reason', error_reason) end as error
      from outbox.events where tenant_id = $1 and event_id = $2::bigint`,
     [tenant, id],

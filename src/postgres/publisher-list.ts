@@ -14,6 +14,8 @@ export interface ListedPublisher extends PublisherRef {
   readonly paused: Readonly<Record<string, unknown>> | null;
   readonly halted: Readonly<Record<string, unknown>> | null;
   readonly limits: Readonly<Record<string, unknown>>;
+  /** The relay that has it, the worker that has that, and since when (ms since epoch); null = none. */
+  readonly attached: { readonly relay: number; readonly worker: string | null; readonly since: number | null } | null;
   /** Topics that take no events, with their error codes. */
   readonly blocked: Readonly<Record<string, unknown>> | null;
   readonly updatedAt: Date;
@@ -41,6 +43,8 @@ export async function listPublishers(
     db,
     `select tenant_id as tenant, destination, shard::int, state, state_until as "stateUntil", recorded::text, settled::text,
             fence::text, drained_by as "drainedBy", paused, halted, limits, blocked, updated_at as "updatedAt",
+            case when owner_relay is not null then jsonb_build_object('relay', owner_relay, 'since', (drain ->> 'attachedAt')::float8,
+              'worker', (select r.holder from outbox.relays r where r.relay = p.owner_relay and r.lease_until > clock_timestamp())) end as attached,
             (select settings from outbox.tenants t where t.tenant_id = p.tenant_id) as settings
      from outbox.publishers p
      where (tenant_id, destination, shard) > ($1::text, $2::text, $3::smallint)

@@ -4,6 +4,13 @@ import type { PublisherRef } from '../domain/publisher';
 import type { Db } from '../postgres/query';
 import type { RelayKafka } from '../kafka/relay-kafka';
 
+/**
+ * lease    a main one for itself           orphan   one whose worker is gone, with its publishers
+ * server   one that nobody has: for a new Postgres server, or because its ledger grows old; given back at once
+ * doubt    its own, after a doubt          renewed  its own, because its ledger grows old
+ */
+export type TakeOverReason = 'lease' | 'orphan' | 'server' | 'doubt' | 'renewed';
+
 /** What counts and logs; injected, so that a relay knows neither prom-client nor pino. */
 export interface RelayObserver {
   /** `oldest`: when the oldest event of the batch was accepted, ISO-8601. */
@@ -15,7 +22,14 @@ export interface RelayObserver {
   failed(ref: PublisherRef, code: string, message: string): void;
   ended(ref: PublisherRef, outcome: DrainOutcome): void;
   transaction(relay: number, outcome: 'committed' | 'aborted' | 'unanswered', events: number, ms: number): void;
-  tookOver(relay: number, ms: number, found: { readonly settled: number; readonly strangers: number }): void;
+  tookOver(
+    relay: number,
+    reason: TakeOverReason,
+    ms: number,
+    found: { readonly settled: number; readonly strangers: number },
+  ): void;
+  /** How long a step took, ms. */
+  took(step: 'claim' | 'settle', ms: number): void;
   /** The relay gives its fence up, or cannot be taken over; told once each. */
   doubt(relay: number, code: ErrorCode, message: string): void;
   note(what: string, details: Readonly<Record<string, unknown>>): void;

@@ -4,7 +4,7 @@ import type { PublisherRef } from '../domain/publisher';
 import { releaseLeases } from '../postgres/relay/leases';
 import type { AttachAnswer } from '../postgres/relay/attach';
 import type { RelayDrain } from './attachment';
-import type { RelayDeps } from './deps';
+import type { RelayDeps, TakeOverReason } from './deps';
 import { RelayRun } from './run';
 import { takeOver } from './take-over';
 
@@ -33,6 +33,8 @@ export class Relay {
   constructor(
     private readonly deps: RelayDeps,
     readonly relay: number,
+    /** Of its first take-over. */
+    private readonly reason: TakeOverReason,
   ) {
     this.done = this.#live();
   }
@@ -81,11 +83,13 @@ export class Relay {
   async #live(): Promise<void> {
     const { signal } = this.#stop;
     let wait = 0;
+    let reason = this.reason;
     while (!signal.aborted) {
       this.#become('taking over', null);
       try {
-        const taken = await takeOver(this.deps, this.relay);
+        const taken = await takeOver(this.deps, this.relay, reason);
         wait = 0;
+        reason = 'renewed';
         if (signal.aborted) taken.producer.destroy();
         else {
           const run = new RelayRun(this.deps, taken);
@@ -94,6 +98,7 @@ export class Relay {
         }
       } catch (error) {
         if (await this.#ends(error)) return;
+        if (this.#run !== null) reason = 'doubt';
         await delay(wait, undefined, { signal }).catch(() => undefined);
         wait = Math.min(MOST_RETRY_MS, Math.max(RETRY_MS, wait * 2));
       }

@@ -6,7 +6,7 @@ import { untoldDrains } from '../postgres/relay/detach';
 import { readLeases, releaseLeases, renewLeases } from '../postgres/relay/leases';
 import type { RelayLease } from '../postgres/relay/leases';
 import type { RelayDrain } from './attachment';
-import type { RelayDeps } from './deps';
+import type { RelayDeps, TakeOverReason } from './deps';
 import { tellAll } from './keeping';
 import { Relay } from './relay';
 import { Sleepers } from './sleepers';
@@ -121,10 +121,10 @@ export class Relays {
         holder === null && !halted && !this.#relays.has(relay) && !this.#recovering.has(relay),
     );
     // A dead worker's first: their publishers wait.
-    for (const { relay, publishers } of free) if (publishers > 0) this.#take(relay);
+    for (const { relay, publishers } of free) if (publishers > 0) this.#take(relay, 'orphan');
     const lacking = this.mains - [...this.#relays.values()].filter(({ state }) => state !== 'halted').length;
     const mains = shuffled(free.filter(({ publishers }) => publishers === 0)).slice(0, Math.max(0, lacking));
-    for (const { relay } of mains) this.#take(relay);
+    for (const { relay } of mains) this.#take(relay, 'lease');
     const stale = leases.filter(({ stillMs }) => stillMs > this.deps.ledgerRetentionMs / 4);
     // A take-over writes a barrier and moves L to it.
     for (const { relay } of stale) this.#relays.get(relay)?.renew();
@@ -132,8 +132,8 @@ export class Relays {
     await Promise.all(Array.from({ length: RECOVER_AT_ONCE }, () => this.#recover(unrecovered)));
   }
 
-  #take(relay: number): void {
-    this.#relays.set(relay, new Relay(this.deps, relay));
+  #take(relay: number, reason: TakeOverReason): void {
+    this.#relays.set(relay, new Relay(this.deps, relay, reason));
   }
 
   /** Takes over one relay after the other, until none is left, and gives each back at once. */
@@ -142,7 +142,7 @@ export class Relays {
       const { relay } = one;
       this.#recovering.add(relay);
       try {
-        (await takeOver(this.deps, relay)).producer.destroy();
+        (await takeOver(this.deps, relay, 'server')).producer.destroy();
       } catch (error) {
         this.deps.observer.note('a relay that nobody holds could not be taken over', {
           relay,

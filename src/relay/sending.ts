@@ -89,7 +89,9 @@ async function nextOf(state: RunState, waits = true): Promise<Prepared | null> {
   if (waits && !isReady(state)) await state.work.wait(IDLE_MS);
   if (state.over || state.horizon === null || !isReady(state)) return null;
   const { deps, held, set, inFlight, horizon, pace } = state;
+  const began = performance.now();
   const claimed = await compose(deps, held, set, inFlight, horizon, pace.budget());
+  deps.observer.took('claim', performance.now() - began);
   if (set.anyMet) state.tending.set();
   set.anyMet = false;
   if (claimed === null) return null;

@@ -67,6 +67,7 @@ export class Settling {
     await failpoint('relay_after_settle');
     this.#settled = next;
     this.lastMs = performance.now() - began;
+    this.state.deps.observer.took('settle', this.lastMs);
     this.#account(batch.prepared, result);
   }
 

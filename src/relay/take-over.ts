@@ -8,7 +8,7 @@ import { LEASE_MS } from '../postgres/relay/leases';
 import { recoverChunk, noteStrangers } from '../postgres/relay/recover';
 import { haltRelay, markRecovered, takeRelay } from '../postgres/relay/relays';
 import type { TakenRelay } from '../postgres/relay/relays';
-import type { RelayDeps } from './deps';
+import type { RelayDeps, TakeOverReason } from './deps';
 import { compareIds } from './id-queue';
 
 /** A relay that was taken over, and the producer that is now its only one. */
@@ -29,7 +29,7 @@ const INIT_MS = 20_000;
  * own, never judged by its end. Rejects with FENCED while another worker has the lease, with LEDGER_MISMATCH after it has halted the relay,
  * and with what failed; then nothing is known and T0 is the next step.
  */
-export async function takeOver(deps: RelayDeps, relay: number): Promise<TakenOver> {
+export async function takeOver(deps: RelayDeps, relay: number, reason: TakeOverReason): Promise<TakenOver> {
   const began = performance.now();
   await failpoint('relay_before_fence');
   const held = await takeRelay(deps.db, relay, deps.worker, LEASE_MS);
@@ -47,7 +47,7 @@ export async function takeOver(deps: RelayDeps, relay: number): Promise<TakenOve
     });
     await markRecovered(deps.db, held);
     await failpoint('relay_after_recovered');
-    deps.observer.tookOver(relay, performance.now() - began, found);
+    deps.observer.tookOver(relay, reason, performance.now() - began, found);
     return { held: { ...held, settled: found.to }, producer };
   } catch (error) {
     producer.destroy();

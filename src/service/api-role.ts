@@ -10,6 +10,7 @@ import { Waker } from '../wake/waker';
 import { examine } from './doctor';
 import type { Foundation } from './foundation';
 import { wakeObserver } from './observers';
+import { relayLedgerOf } from './relay-ledger';
 import { openSink } from './sink';
 import { packageVersion } from './version';
 
@@ -37,6 +38,7 @@ export async function startApiRole(config: Config, foundation: Foundation): Prom
   const { events, tenants, meter } = postgresStores(pool);
   // Connects when first asked, by the doctor or for a ledger.
   const sink = openSink(config, foundation);
+  const relayLedger = config.engine === 'relays' ? relayLedgerOf(config, foundation) : null;
   const { taskQueue } = config.temporal;
   const api = await startApi(config, {
     events,
@@ -46,7 +48,7 @@ export async function startApiRole(config: Config, foundation: Foundation): Prom
     admin: {
       pool,
       publishers: publisherCommands(client, taskQueue),
-      doctor: () => examine({ foundation, sink, client, taskQueue }),
+      doctor: () => examine({ foundation, sink, client, taskQueue, relayLedger: relayLedger?.state ?? null }),
       ledger: (ref) => sink.peekLedger(ref),
       version: packageVersion(),
     },
@@ -69,6 +71,7 @@ export async function startApiRole(config: Config, foundation: Foundation): Prom
       await api.close(graceMs);
       await wakes.idle();
       await sink.close();
+      await relayLedger?.close();
       await client.connection.close();
     },
   };

@@ -4,6 +4,7 @@ import { errorMessage } from '../domain/errors';
 import { countPublishers, existingTenants, readBacklog } from '../postgres/backlog';
 import type { BacklogGroup } from '../postgres/backlog';
 import { ASIDE_LANE, BLOCKED_LANE } from '../postgres/hold-key';
+import { relayTroubles } from '../postgres/relay/relay-list';
 import type { BacklogGauges, BacklogSnapshot, BacklogState, TenantBacklog } from '../telemetry/backlog-gauges';
 import type { Logger } from '../telemetry/logger';
 
@@ -41,12 +42,14 @@ export async function collectOnce({ pool, gauges, mostTenants }: CollectorOption
   const started = performance.now();
   const groups = await readBacklog(pool);
   const publishers = await countPublishers(pool, mostTenants);
+  const { unsettled } = await relayTroubles(pool, 0);
   const existing = await existingTenants(pool, gauges.shown);
   const snapshot: BacklogSnapshot = {
     backlogs: groups.map(toBacklog),
     publishers: publishers.states,
     circuits: publishers.circuits,
     notClosed: publishers.notClosed,
+    unsettled,
     seconds: (performance.now() - started) / 1000,
   };
   gauges.show(snapshot, existing);

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { Pool } from 'pg';
 import type { DoctorCheck } from '../api/admin/context';
 import { errorMessage } from '../domain/errors';
 import { HANGING_SECONDS, examinePostgres } from '../postgres/doctor';
@@ -6,7 +7,10 @@ import type { PostgresFindings } from '../postgres/doctor';
 import { migrationStatus } from '../postgres/migrate';
 import { checkDurability } from '../postgres/pool';
 import type { Sink } from '../sinks/sink';
+import type { LedgerState } from '../kafka/ledger/ledger-topic';
 import type { Foundation } from './foundation';
+import { checkRelayLedger, checkRelayWork, checkRelays } from './relay-checks';
+import type { Finding } from './relay-checks';
 
 /** No check may hold up the others: a doctor is called when something hangs. */
 const CHECK_MS = 5_000;
@@ -18,12 +22,8 @@ export interface DoctorDeps {
   readonly sink: Sink;
   readonly client: Client;
   readonly taskQueue: string;
-}
-
-interface Finding {
-  readonly ok: boolean;
-  readonly detail: string;
-  readonly remedy?: string;
+  /** The relays' ledger topic; null = drains publish, and there is none. */
+  readonly relayLedger: (() => Promise<LedgerState | null>) | null;
 }
 
 /** Looks at everything that publishing needs, all at once. Never rejects: what fails is a finding. */
@@ -57,10 +57,7 @@ export async function examine(deps: DoctorDeps): Promise<DoctorCheck[]> {
       const ok = await deps.sink.reachable(CHECK_MS - 500);
       return { ok, detail: `${kafkaBrokers.join(',')} ${ok ? 'answers' : 'does not answer'}` };
     }),
-    check('ledger topic', 'Start a worker, which makes it; or make it with one partition and replication 3.', () =>
-      ledger(deps.sink),
-    ),
-    check('ledger log', 'Start a worker, which makes the first ledger.', () => ledgerLog(deps.sink)),
+    ...(deps.relayLedger === null ? drainChecks(deps.sink) : relayChecks(pool, deps.relayLedger)),
     check('temporal', 'Start Temporal, or correct TEMPORAL_ADDRESS.', async () => {
       const info = await deps.client.withDeadline(Date.now() + CHECK_MS - 500, () =>
         deps.client.workflowService.getSystemInfo({}),
@@ -69,6 +66,23 @@ export async function examine(deps: DoctorDeps): Promise<DoctorCheck[]> {
     }),
     check('workers', `Start a worker: node dist/main.js worker (task queue ${deps.taskQueue}).`, () => workers(deps)),
   ]);
+}
+
+function drainChecks(sink: Sink): Promise<DoctorCheck>[] {
+  return [
+    check('ledger topic', 'Start a worker, which makes it; or make it with one partition and replication 3.', () =>
+      ledger(sink),
+    ),
+    check('ledger log', 'Start a worker, which makes the first ledger.', () => ledgerLog(sink)),
+  ];
+}
+
+function relayChecks(pool: Pool, relayLedger: () => Promise<LedgerState | null>): Promise<DoctorCheck>[] {
+  return [
+    check('ledger topic', 'Start Kafka.', async () => checkRelayLedger(await relayLedger())),
+    check('relays', 'Start Postgres.', () => checkRelays(pool)),
+    check('work of relays', 'Start Postgres.', () => checkRelayWork(pool)),
+  ];
 }
 
 function fine(detail: string): Finding {

@@ -3,14 +3,13 @@ import type { Client } from '@temporalio/client';
 import type { Config } from '../config';
 import type { DrainAddress, DrainOutcome } from '../domain/drain';
 import { publisherId } from '../domain/publisher';
-import { RelayKafka } from '../kafka/relay-kafka';
 import { createPool } from '../postgres/pool';
-import { readLedgerKey } from '../postgres/relay/installation';
 import type { RelayObserver } from '../relay/deps';
 import { Relays } from '../relay/relays';
 import type { Foundation } from './foundation';
-import { kafkaOptions } from './sink';
+import { openRelayKafka } from './relay-ledger';
 
+const SHOWN_EVERY_MS = 1_000;
 /** Below the 30 minutes that a drain's activity has. */
 const DRAIN_MAX_MS = 25 * 60_000;
 /** Of a relay: looks for events and for copies, claims of named events, of a scan and of copies side by side, a settle, what detaches, a lease. */
@@ -29,12 +28,7 @@ export async function startRelays(
   worker: string,
 ): Promise<RunningRelays> {
   const { logger } = foundation;
-  const { key, relays: partitions } = await readLedgerKey(foundation.pool);
-  const kafka = new RelayKafka({
-    ...kafkaOptions(config, foundation),
-    installation: 'outbox',
-    ledgerKey: key,
-  });
+  const { kafka, relays: partitions } = await openRelayKafka(config, foundation);
   const ledger = await kafka.ensureLedger({ partitions, singleBroker: config.relays.singleBroker });
   const pool = createPool(foundation.databaseUrl, {
     max: CONNECTIONS_PER_RELAY * (config.relays.mains + 2),
@@ -60,14 +54,25 @@ export async function startRelays(
     config.relays.mains,
   );
   relays.start();
+  const shown = setInterval(() => showRelays(relays, foundation), SHOWN_EVERY_MS);
+  shown.unref();
   return {
     relays,
     async stop() {
       await relays.stop();
+      clearInterval(shown);
+      showRelays(relays, foundation);
       kafka.close();
       await pool.end();
     },
   };
+}
+
+function showRelays(relays: Relays, { metrics }: Foundation): void {
+  const states = relays.states();
+  metrics.relays.reset();
+  for (const { state } of states) metrics.relays.inc({ state });
+  metrics.attached.set(states.reduce((sum, { publishers }) => sum + publishers, 0));
 }
 
 /** An activity that is gone has a workflow that was terminated or gave it up: nobody waits for the outcome. */
@@ -102,14 +107,20 @@ function relayObserver({ metrics, logger }: Foundation): RelayObserver {
       if (outcome.quota !== undefined && outcome.recorded > 0)
         metrics.quotaSpent.inc(labelOf(ref.tenant), outcome.recorded);
     },
-    transaction(_relay, outcome) {
+    transaction(_relay, outcome, _events, ms) {
+      metrics.relaySeconds.observe({ step: 'transaction' }, ms / 1_000);
       metrics.transactions.inc({ outcome: outcome === 'unanswered' ? 'indefinite' : outcome });
     },
-    tookOver(relay, ms, found) {
-      logger.info({ relay, ms: Math.round(ms), ...found }, 'relay taken over');
+    took(step, ms) {
+      metrics.relaySeconds.observe({ step }, ms / 1_000);
+    },
+    tookOver(relay, reason, ms, found) {
+      metrics.takeOvers.inc({ reason });
+      metrics.strangers.inc(found.strangers);
+      logger.info({ relay, reason, ms: Math.round(ms), ...found }, 'relay taken over');
     },
     doubt(relay, code, message) {
-      metrics.producerReinits.inc({ reason: code });
+      metrics.relayDoubts.inc({ code });
       logger.warn({ relay, code }, message);
     },
     note(what, details) {

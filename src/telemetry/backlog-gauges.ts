@@ -18,6 +18,7 @@ export interface BacklogSnapshot {
   /** Tenants whose breaker is not closed: 1 open, 2 half-open. */
   readonly circuits: ReadonlyMap<string, number>;
   readonly notClosed: number;
+  readonly unsettled: number;
   readonly seconds: number;
 }
 
@@ -72,6 +73,7 @@ export class BacklogGauges {
     }
     for (const [state, count] of Object.entries(snapshot.publishers)) metrics.publishers.set({ state }, count);
     metrics.breakersOpen.set(snapshot.notClosed);
+    metrics.unsettled.set(snapshot.unsettled);
     metrics.collectSeconds.set(snapshot.seconds);
     metrics.collectedAt.set(now / 1000);
   }
@@ -82,6 +84,7 @@ export class BacklogGauges {
     for (const gauge of [metrics.circuitState, metrics.outboxPending, metrics.pendingByState, metrics.oldestAge])
       gauge.reset();
     metrics.publishers.reset();
-    for (const gauge of [metrics.breakersOpen, metrics.collectSeconds, metrics.collectedAt]) gauge.remove();
+    for (const gauge of [metrics.breakersOpen, metrics.unsettled, metrics.collectSeconds, metrics.collectedAt])
+      gauge.remove();
   }
 }

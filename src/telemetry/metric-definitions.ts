@@ -54,6 +54,12 @@ export const METRICS = {
   ),
   publishers: define('gauge', 'outbox_publishers', 'sweeper', "Publishers by their row's state.", 'state'),
   breakersOpen: define('gauge', 'outbox_breakers_open', 'sweeper', 'Publishers whose breaker is not closed.'),
+  unsettled: define(
+    'gauge',
+    'outbox_unsettled_events',
+    'sweeper',
+    'Events and copies that relays have sent and could not mark yet, because their rows were locked.',
+  ),
   collectSeconds: define(
     'gauge',
     'outbox_metrics_collect_seconds',
@@ -124,6 +130,40 @@ export const METRICS = {
     'worker',
     'Kafka transactions by outcome; unknown = it was left to the next epoch to find out.',
     'outcome',
+  ),
+  relays: define('gauge', 'outbox_relays', 'worker', 'Relays that the worker has, by what they do.', 'state'),
+  attached: define(
+    'gauge',
+    'outbox_attached_publishers',
+    'worker',
+    "Publishers that are attached to the worker's relays.",
+  ),
+  takeOvers: define(
+    'counter',
+    'outbox_relay_take_overs_total',
+    'worker',
+    'Take-overs of relays: `lease` one for itself, `orphan` one of a worker that is gone, `server` one that nobody has, for a new Postgres server or because its ledger grows old, `doubt` and `renewed` its own.',
+    'reason',
+  ),
+  relayDoubts: define(
+    'counter',
+    'outbox_relay_doubts_total',
+    'worker',
+    'Doubts in which a relay gave its fence up, or could not be taken over, by error code.',
+    'code',
+  ),
+  strangers: define(
+    'counter',
+    'outbox_relay_strangers_total',
+    'worker',
+    'Published events that take-overs found in the ledger and not in the database: a fail-over lost them.',
+  ),
+  relaySeconds: define(
+    'histogram',
+    'outbox_relay_seconds',
+    'worker',
+    'Seconds that a relay took for a step: `claim`, `transaction` or `settle`.',
+    'step',
   ),
   producers: define(
     'gauge',

@@ -60,6 +60,7 @@ export async function createRelayRig(...tenants: string[]): Promise<RelayRig> {
     failed: (_ref, code, message) => void notes.push(`${code}: ${message}`),
     ended: () => undefined,
     transaction: () => undefined,
+    took: () => undefined,
     tookOver: () => undefined,
     doubt: (relay, code, message) => void notes.push(`relay ${relay} ${code}: ${message}`),
     note: (what, details) => void notes.push(`${what} ${JSON.stringify(details)}`),

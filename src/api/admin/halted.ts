@@ -4,10 +4,12 @@ import { errorMessage } from '../../domain/errors';
 import { HALT_CHOICES } from '../../domain/halt';
 import { haltedPublishers } from '../../postgres/halted';
 import type { HaltedPublisher } from '../../postgres/halted';
+import { listRelays } from '../../postgres/relay/relay-list';
 import type { AdminContext } from './context';
 import { command } from './context';
 import { moment, nextCursor, page, tenantName, tenantParams, why } from './contract';
 import { decodeCursor, encodeCursor } from './cursor';
+import { relayBody, toRelayBody } from './relays';
 import { route } from './route';
 import type { AdminRoute } from './route';
 
@@ -57,7 +59,11 @@ export function haltedRoutes(context: AdminContext): AdminRoute[] {
       scope: 'read',
       reach: 'own',
       query: z.strictObject({ tenant: tenantName.optional(), ...page }),
-      answer: z.strictObject({ halted: z.array(haltedBody), next: nextCursor }),
+      answer: z.strictObject({
+        halted: z.array(haltedBody),
+        relays: z.array(relayBody).meta({ description: 'halted relays, on the first page of all tenants' }),
+        next: nextCursor,
+      }),
       async handle({ query, tenant }) {
         const limit = query.limit ?? 50;
         const [after] = decodeCursor(z.tuple([tenantName]), query.cursor) ?? [''];
@@ -68,7 +74,13 @@ export function haltedRoutes(context: AdminContext): AdminRoute[] {
           ...toBody(row),
           ...(await ledgerSide(context, row, index < LEDGERS_SHOWN)),
         }));
-        return { halted: await Promise.all(halted), next: last === undefined ? null : encodeCursor([last.tenant]) };
+        const relays =
+          tenant === null && query.cursor === undefined ? await listRelays(context.pool, { halted: true }) : [];
+        return {
+          halted: await Promise.all(halted),
+          relays: relays.map(toRelayBody),
+          next: last === undefined ? null : encodeCursor([last.tenant]),
+        };
       },
     }),
     route({

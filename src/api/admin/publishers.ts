@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { errorMessage, isOutboxError } from '../../domain/errors';
+import { isoOf } from '../../domain/iso';
 import { listPublishers } from '../../postgres/publisher-list';
 import type { ListedPublisher } from '../../postgres/publisher-list';
 import { HttpProblem } from '../http/problem';
@@ -23,6 +24,10 @@ const publisherBody = z.strictObject({
   settled: z.string(),
   fence: z.string(),
   drained_by: z.string().nullable(),
+  attached: z
+    .strictObject({ relay: z.number(), worker: z.string().nullable(), since: moment })
+    .nullable()
+    .meta({ description: 'the relay that publishes for it now, and who has that' }),
   paused: json.nullable(),
   halted: json.nullable(),
   limits: json,
@@ -107,6 +112,10 @@ function toBody(row: ListedPublisher): z.input<typeof publisherBody> {
     settled: row.settled,
     fence: row.fence,
     drained_by: row.drainedBy,
+    attached:
+      row.attached === null
+        ? null
+        : { relay: row.attached.relay, worker: row.attached.worker, since: isoOf(row.attached.since) },
     paused: row.paused,
     halted: row.halted,
     limits: row.limits,

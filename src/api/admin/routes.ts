@@ -11,6 +11,7 @@ import { parkingRoutes } from './parking';
 import { pauseRoutes } from './pause';
 import { publisherRoutes } from './publishers';
 import { quotaRoutes } from './quotas';
+import { relayRoute } from './relays';
 import { replayNowRoutes } from './replay-now';
 import { replayRoutes } from './replays';
 import type { AdminRoute } from './route';
@@ -30,6 +31,7 @@ export function adminRoutes(context: AdminContext, version: string): readonly Ad
     ...replayNowRoutes(context),
     ...replayRoutes(context),
     ...publisherRoutes(context),
+    relayRoute(context),
     ...haltedRoutes(context),
     ...circuitRoutes(context),
     ...quotaRoutes(context),

@@ -56,7 +56,7 @@ test('both sides are shown; recheck does not help; resend says first what it wou
 
   expect((await cli.run('halted', 'resend', tenant, '--why', 'Kafka lost it', '--yes')).code).toBe(0);
   await cli.untilStatus(tenant, 'published', 5);
-  expect(await cli.json('halted', 'show')).toEqual({ halted: [], next: null });
+  expect(await cli.json('halted', 'show')).toEqual({ halted: [], relays: [], next: null });
   const { entries } = await cli.json('changes', '--tenant', tenant, '--action', 'halt.resend');
   expect(entries).toEqual([expect.objectContaining({ why: 'Kafka lost it' })]);
   const refused = await cli.run('halted', 'adopt', tenant, '--why', 'x', '--yes');
