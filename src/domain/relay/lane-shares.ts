@@ -51,7 +51,7 @@ export interface Entry {
 export class LaneShares {
   readonly #entries = new Map<string, Entry>();
   readonly #ready = new Heap<Entry>((a, b) => (a.tag === b.tag ? a.turn < b.turn : a.tag < b.tag));
-  /** Where the last share was handed out: who becomes ready begins here. */
+  /** Where the last share that was used began: who becomes ready begins here. */
   #now = 0;
   #turns = 0;
 
@@ -141,7 +141,6 @@ export class LaneShares {
   #begin(entry: Entry): void {
     entry.tag -= entry.charged;
     entry.asked = entry.charged = 0;
-    this.#now = Math.max(this.#now, entry.tag);
   }
 
   #push(entry: Entry): void {

@@ -188,6 +188,14 @@ describe('fair shares', () => {
     );
   });
 
+  it('give live events what replays leave of their tenth', () => {
+    const loop = new Loop(true);
+    loop.add('live', 1, [2_000], ENDLESS);
+    loop.add('replay', 1, [2_000], 1, 'replay');
+    const cost = loop.turn().reduce((sum, share) => sum + share.cost, 0);
+    expect(cost).toBeGreaterThan(BUDGET - 3_000);
+  });
+
   it('use a new weight from then on', () => {
     const loop = new Loop(false);
     for (const id of ['a', 'b']) loop.add(id, 1, [1_000], ENDLESS);
