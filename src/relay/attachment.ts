@@ -41,8 +41,10 @@ export class Attachment {
   readonly copies = new CopyLane();
   /** Id up to which the scan has read; null = caught up. */
   cursor: string | null = START;
-  /** A look found an id above the cursor since the last scan began. */
-  #skipped = false;
+  /** Ids above the cursor that looks found since the last scan began. */
+  #met: string[] = [];
+  /** It was to begin anew while a scan was under way, whose end then counts for nothing. */
+  #restarted = false;
   /** Claims, prepared batches, transactions, settles and parks that have something of it: at 0 it may be detached. */
   onTheWay = 0;
   ending: DrainEnd | null = null;
@@ -126,7 +128,8 @@ export class Attachment {
   found(id: string): void {
     if (this.aside.has(id)) return;
     if (this.cursor !== null && compareIds(id, this.cursor) > 0) {
-      this.#skipped = true;
+      if (this.#met.length < QUEUE_LIMIT) this.#met.push(id);
+      else this.rescan();
       return;
     }
     this.queue.add(id);
@@ -134,20 +137,26 @@ export class Attachment {
   }
 
   scanBegins(): void {
-    this.#skipped = false;
+    this.#met = [];
+    this.#restarted = false;
   }
 
   /** A scan read up to `last` (null = nothing). */
   scanned(last: string | null, exhausted: boolean): void {
-    if (this.cursor === null) return;
+    if (this.cursor === null || this.#restarted) return;
     if (last !== null) this.cursor = last;
-    if (exhausted && !this.#skipped) this.cursor = null;
+    const to = this.cursor;
+    const passed = this.#met.filter((id) => compareIds(id, to) <= 0);
+    if (exhausted && passed.length === this.#met.length) this.cursor = null;
+    // The scan may have begun before they could be seen. Those that it has read are in flight, and left out by that.
+    for (const id of passed) this.queue.add(id);
   }
 
   /** Begins with its first event again: what is in flight is left out by its ids. */
   rescan(): void {
     this.queue.clear();
     this.cursor = START;
+    this.#restarted = true;
   }
 
   askReview(): void {

@@ -13,9 +13,8 @@ export class CopyLane {
   known = false;
   #waiting = false;
   #cursor = '0';
-  /** Since the last claim began. */
-  #found = false;
-  #lowered = false;
+  /** Lowest copy that was found since the last claim began: the claim may have begun before it could be seen. */
+  #lowest: string | null = null;
 
   get waiting(): boolean {
     return this.#waiting;
@@ -29,20 +28,22 @@ export class CopyLane {
   /** Copies are sendable, the one with this id first. */
   found(lowest: string): void {
     this.#waiting = true;
-    this.#found = true;
-    if (compareIds(lowest, this.#cursor) > 0) return;
-    this.#cursor = String(BigInt(lowest) - 1n);
-    this.#lowered = true;
+    if (this.#lowest === null || compareIds(lowest, this.#lowest) < 0) this.#lowest = lowest;
+    if (compareIds(lowest, this.#cursor) <= 0) this.#cursor = before(lowest);
   }
 
   claimBegins(): void {
-    this.#found = false;
-    this.#lowered = false;
+    this.#lowest = null;
   }
 
   /** A claim that began behind the cursor read up to `last` (null = nothing). */
   claimed(last: string | null, exhausted: boolean): void {
-    if (last !== null && !this.#lowered) this.#cursor = last;
-    if (exhausted && !this.#found) this.#waiting = false;
+    const lowest = this.#lowest;
+    if (last !== null) this.#cursor = lowest !== null && compareIds(lowest, last) <= 0 ? before(lowest) : last;
+    if (exhausted && lowest === null) this.#waiting = false;
   }
+}
+
+function before(id: string): string {
+  return String(BigInt(id) - 1n);
 }

@@ -1,5 +1,5 @@
+import type { ErrorCode } from '../../domain/errors';
 import type { PublisherRef } from '../../domain/publisher';
-import type { BlockedTopicCode } from '../../sinks/sink';
 import { BLOCKED_LANE } from '../hold-key';
 import { refColumns, refValues } from '../publishers';
 import type { Db } from '../query';
@@ -13,10 +13,13 @@ const MOST_KEPT = 200;
 const FIRST_LOOK_MS = 2_000;
 const MOST_LOOK_MS = 60_000;
 
+/** Why a topic takes no events. */
+type TopicCode = Extract<ErrorCode, `KAFKA_TOPIC_${string}`>;
+
 /** A topic for which events are set aside, with the code that the publisher's row has of it. */
 export interface TopicAside {
   readonly topic: string;
-  readonly code: BlockedTopicCode | null;
+  readonly code: TopicCode | null;
 }
 
 /** Topics for which events of the publisher are set aside: one index descent each. */
