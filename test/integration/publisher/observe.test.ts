@@ -179,7 +179,11 @@ describe('observing publishers', () => {
       [tenant],
     );
     expect(purged?.n).toBe('3');
-    expect(await metric('outbox_events_purged_total{status="published"}')).toBe(3);
+    // Counted when the step has answered, which is after its transaction.
+    await until(
+      () => metric('outbox_events_purged_total{status="published"}'),
+      (n) => n === 3,
+    );
     const { info, policies } = await until(
       () => schedule.describe(),
       (one) => one.info.recentActions.length > 0 && one.info.runningActions.length === 0,
