@@ -105,12 +105,13 @@ export async function adoptPublishers(db: Db, held: HeldRelay): Promise<{ adopte
   return { adopted, left: Math.max(0, (rows[0]?.left ?? 0) - adopted.length) };
 }
 
-/** Stops a relay until an operator has decided: both sides are in `why`. Only under its fence. */
+/** Stops a relay until an operator has decided: both sides are in `why`. Rejects with FENCED when it is lost: an outdated take-over halts nobody. */
 export async function haltRelay(db: Db, held: HeldRelay, why: string): Promise<void> {
-  await query(
+  const rows = await query(
     db,
     `update outbox.relays set halted = jsonb_build_object('why', $4::text, 'since', clock_timestamp()), updated_at = clock_timestamp()
-     where ${HOLDS}`,
+     where ${HOLDS} returning 1`,
     [...holdValues(held), why.slice(0, 4_000)],
   );
+  if (rows.length === 0) throw lostRelay(held, 'halting');
 }
