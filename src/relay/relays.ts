@@ -32,6 +32,7 @@ export class Relays {
   readonly #sleepers: Sleepers;
   readonly #stop = new AbortController();
   #loop: Promise<void> = Promise.resolve();
+  #recovery: Promise<void> | null = null;
 
   constructor(
     private readonly deps: RelayDeps,
@@ -48,6 +49,7 @@ export class Relays {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#loop;
+    await this.#recovery;
     await this.#sleepers.stop();
     await Promise.all([...this.#relays.values()].map((relay) => relay.stop()));
   }
@@ -129,7 +131,12 @@ export class Relays {
     // A take-over writes a barrier and moves L to it.
     for (const { relay } of stale) this.#relays.get(relay)?.renew();
     const unrecovered = free.filter((one) => (!one.recovered || stale.includes(one)) && !this.#relays.has(one.relay));
-    await Promise.all(Array.from({ length: RECOVER_AT_ONCE }, () => this.#recover(unrecovered)));
+    // Beside the leases, which have to be renewed meanwhile: a take-over may take long, and all of them longer.
+    this.#recovery ??= Promise.all(Array.from({ length: RECOVER_AT_ONCE }, () => this.#recover(unrecovered))).then(
+      () => {
+        this.#recovery = null;
+      },
+    );
   }
 
   #take(relay: number, reason: TakeOverReason): void {
@@ -140,6 +147,8 @@ export class Relays {
   async #recover(left: RelayLease[]): Promise<void> {
     for (let one = left.shift(); one !== undefined && !this.#stop.signal.aborted; one = left.shift()) {
       const { relay } = one;
+      // Leased for itself since the list was made.
+      if (this.#relays.has(relay)) continue;
       this.#recovering.add(relay);
       try {
         (await takeOver(this.deps, relay, 'server')).producer.destroy();
