@@ -1,12 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { HOT, LOOKS, parseSnapshot, SETTLE, TENANTS, tenantName } from './table';
+import { settlePlan } from './explain';
+import { HOT, LOOKS, parseSnapshot, TENANTS, tenantName } from './table';
 import type { Horizon } from './table';
 
 const EVENTS_PER_TRANSACTION = 4;
+const SLOW_MS = 400;
 
 export async function connected(url: string): Promise<Client> {
   const client = new Client({ connectionString: url });
+  // The server's end is no news: what led to it is told by the query that failed.
+  client.on('error', () => undefined);
   await client.connect();
   return client;
 }
@@ -55,9 +59,15 @@ export class LookingRelay {
   lists: number[] = [];
   /** Highest settled id of each tenant. */
   readonly cursors = new Map<string, string>();
+  #told = false;
+  /** Called once, with the plan of the first slow settle. */
+  onSlow: (what: string) => void = () => undefined;
   onFound: (tenant: string, eventId: string) => void = () => undefined;
 
-  constructor(readonly number: 1 | 2) {}
+  constructor(
+    readonly number: 1 | 2,
+    private readonly settle: string,
+  ) {}
 
   async run(url: string): Promise<void> {
     const client = await connected(url);
@@ -77,10 +87,15 @@ export class LookingRelay {
         const settling = performance.now();
         await client.query({
           name: 'settle',
-          text: SETTLE,
+          text: this.settle,
           values: [found.map((row) => row.tenant_id), found.map((row) => row.event_id)],
         });
-        this.settles.push(performance.now() - settling);
+        const took = performance.now() - settling;
+        this.settles.push(took);
+        if (took > SLOW_MS && !this.#told) {
+          this.#told = true;
+          this.onSlow(`a settle of ${found.length} took ${took.toFixed(0)} ms: ${await settlePlan(client)}`);
+        }
         this.settled += found.length;
         for (const { tenant_id, event_id } of found) {
           this.cursors.set(tenant_id ?? '', event_id);

@@ -1,5 +1,5 @@
 /**
- * The look, claims and sweep beside a write transaction that stays open: `run.ts [seconds it stays open, 180]`. 2,000 inserts a
+ * The look, claims and sweep beside a write transaction that stays open: `run.ts [seconds it stays open, 180] [plain | guarded]`. 2,000 inserts a
  * second are settled all the while. Prints what each query takes before, early and late in it, and after its commit.
  */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
@@ -8,21 +8,26 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startStack } from '../../../src/stack';
 import { cacheFolder, packageRoot } from '../../../src/stack/locations';
+import { explainPrepared } from './explain';
 import { connected, LookingRelay, Writers } from './load';
 import { quantiles, sample, sizes, vacuum } from './sample';
-import { createTable, LATE, LOOKS, parseSnapshot } from './table';
+import { createTable, LATE, LOOKS, parseSnapshot, SETTLES } from './table';
+import type { Style } from './table';
 
 const RATE = 2_000;
 const WRITERS = 4;
 const MANY_OPEN = 100;
 
-async function spike(url: string, openSeconds: number, say: (line: string) => void): Promise<void> {
+async function spike(url: string, openSeconds: number, style: Style, say: (line: string) => void): Promise<void> {
   const client = await connected(url);
-  await createTable(client);
+  await createTable(client, style);
   const writers = new Writers();
-  const relays = [new LookingRelay(1), new LookingRelay(2)] as const;
+  const relays = [new LookingRelay(1, SETTLES[style]), new LookingRelay(2, SETTLES[style])] as const;
   const [relay] = relays;
+  relay.onSlow = say;
   const load = [writers.run(url, WRITERS, RATE), ...relays.map((one) => one.run(url))];
+  // What ends it is told by what it stopped; unhandled it would hide that.
+  Promise.all(load).catch(() => undefined);
   await delay(15_000);
   relay.take();
   await delay(5_000);
@@ -96,7 +101,8 @@ async function manyOpen(url: string, say: (line: string) => void): Promise<void>
     horizon = parseSnapshot(answer.rows[0]?.snapshot ?? '');
     await delay(3);
   }
-  say(`--- ${listed} transactions in progress: look ${quantiles(took)}`);
+  const plan = await explainPrepared(client, 'look', [horizon.xmax, horizon.inProgress, 1]);
+  say(`--- ${listed} transactions in progress: look ${quantiles(took)}, ${plan}`);
   await Promise.all([client, ...clients].map((one) => one.end()));
 }
 
@@ -108,8 +114,11 @@ async function main(): Promise<void> {
   const stack = await startStack({ dataDir, only: ['postgres'], env: { PATH, HOME, OUTBOX_CACHE_DIR: cache } });
   const began = performance.now();
   try {
-    await spike(stack.databaseUrl, Number(process.argv[2] ?? 180), (line) =>
-      console.log(`[${((performance.now() - began) / 1000).toFixed(0).padStart(4)}] ${line}`),
+    await spike(
+      stack.databaseUrl,
+      Number(process.argv[2] ?? 180),
+      process.argv[3] === 'guarded' ? 'guarded' : 'plain',
+      (line) => console.log(`[${((performance.now() - began) / 1000).toFixed(0).padStart(4)}] ${line}`),
     );
   } finally {
     await stack.stop();

@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import { explainPrepared } from './explain';
 import type { LookingRelay } from './load';
 import { ATTACH_ALL, ATTACH_ALL_FROM, ATTACHED, CLAIM, HOT, LOOKS, SMALL, SWEEP, tenantName, XMIN_LOOK } from './table';
 
@@ -61,24 +62,9 @@ export async function sample(
       rows = (await client.query({ name, text, values: values() })).rows.length;
       took.push(performance.now() - began);
     }
-    say(`${name.padEnd(27)} ${quantiles(took)}, ${rows} rows, ${await readBy(client, text, values())}`);
+    say(`${name.padEnd(27)} ${quantiles(took)}, ${rows} rows, ${await explainPrepared(client, name, values())}`);
   }
   say(await sizes(client));
-}
-
-/** Server time, pages and index entries of one execution. */
-async function readBy(client: Client, text: string, values: unknown[]): Promise<string> {
-  const { rows } = await client.query<{ 'QUERY PLAN': [Explained] }>(
-    `explain (analyze, buffers, timing off, format json) ${text}`,
-    values,
-  );
-  const [{ 'Execution Time': ms, Plan: plan }] = rows[0]?.['QUERY PLAN'] ?? [{ 'Execution Time': 0, Plan: {} }];
-  return `server ${ms.toFixed(2)} ms, ${(plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0)} pages`;
-}
-
-interface Explained {
-  readonly 'Execution Time': number;
-  readonly Plan: { readonly 'Shared Hit Blocks'?: number; readonly 'Shared Read Blocks'?: number };
 }
 
 export async function sizes(client: Client): Promise<string> {
