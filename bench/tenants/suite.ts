@@ -20,14 +20,13 @@ export async function runSuite(rig: TenantsRig): Promise<Measured> {
     measured.sparse = { bare, asleep: await measureAsleep(rig, bare.perSecond) };
   }
   if (asked.has('drain') || asked.has('sparse') || asked.has('quiet')) await attachedParts(rig, measured);
-  const { kills, many } = rig.options.sizes;
-  if (asked.has('recover') && kills > 0) {
+  if (asked.has('recover')) {
     const runs = await measureRecovery(rig, await attachable(rig));
     measured.recoverSeconds = Math.max(...runs.map(({ seconds }) => seconds));
     measured.recoveries = runs;
   }
-  if (many > 0 && (asked.has('cold') || asked.has('drain') || asked.has('sparse')))
-    await manyParts(rig, measured, many);
+  const besideCold = !rig.options.quick && (asked.has('drain') || asked.has('sparse'));
+  if (asked.has('cold') || besideCold) await manyParts(rig, measured, rig.options.sizes.many);
   return measured;
 }
 
