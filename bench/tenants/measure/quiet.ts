@@ -45,11 +45,12 @@ export async function measureQuiet(rig: TenantsRig): Promise<Quiet> {
 
   const beside = async (where: string, topic: string): Promise<Beside> => {
     const { backlog } = rig.options.sizes;
-    const without = await drained(await Backlog.store(rig, busy, topic, backlog), rig);
+    const without = await (await Backlog.store(rig, busy, topic, backlog)).drain();
+    await untilSettled(rig);
     const stored = await Backlog.store(rig, busy, topic, backlog);
     await load(`before a backlog on ${where} topic`, LEAD_IN_SECONDS);
     const over = new AbortController();
-    const draining = drained(stored, rig).finally(() => over.abort());
+    const draining = stored.drain().finally(() => over.abort());
     const [latency, rate] = await Promise.all([load(`beside ${where} topic`, ENDLESS, over.signal), draining]);
     rig.log(`backlog on ${where} topic: ${rate.toFixed(0)}/s beside quiet ones, ${without.toFixed(0)}/s alone`);
     return { ...latency, backlogShare: rounded(rate / without, 3), backlogAlone: rounded(without) };
@@ -67,10 +68,4 @@ export function worse(one: Beside, another: Beside): Quiet['beside'] {
     p99: Math.max(one.p99, another.p99),
     backlogShare: Math.min(one.backlogShare, another.backlogShare),
   };
-}
-
-async function drained(backlog: Backlog, rig: TenantsRig): Promise<number> {
-  const rate = await backlog.drain();
-  await untilSettled(rig);
-  return rate;
 }
