@@ -65,6 +65,8 @@ export interface DrainOutcome {
   readonly worker: string;
   /** The bucket that a drain on a relay gives back: what it published is paid from it. Absent = the workflow pays `recorded`. */
   readonly quota?: QuotaState;
+  /** How often a drain on a relay had to wait for tokens. Absent = never. */
+  readonly denials?: number;
   /** ms since a drain on a relay published something last. Absent = it ended with that, or has published nothing. */
   readonly quietMs?: number;
 }

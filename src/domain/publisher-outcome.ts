@@ -2,7 +2,7 @@ import { PROBE_EVENTS, breakerFailed, breakerProbing, breakerSucceeded } from '.
 import type { DrainOutcome } from './drain';
 import type { PublisherState } from './publisher-state';
 import { spend } from './quota';
-import { denied, keptUp, used } from './quota-usage';
+import { denied, keptUp, used, waited } from './quota-usage';
 import { storableText } from './text';
 
 /** First wait after a failure below the breaker's threshold; doubles with each, so that three of them span about 3.5 s. */
@@ -47,7 +47,7 @@ export function drainEnded(
   // A relay's drain has refilled the bucket while it was attached: it comes back as it is.
   const spent = outcome.quota ?? spend(state.quota, state.config.quota, outcome.recorded, bytes);
   const quota = { ...spent, ...state.config.quota };
-  const usage = used(state.usage, now, outcome.recorded, bytes);
+  const usage = waited(used(state.usage, now, outcome.recorded, bytes), outcome.denials ?? 0);
   const breaker = reduceBreaker(state, outcome, request, now, random, revised);
   // Parking is progress: a backlog full of refused events must not be worked off at one every ten seconds.
   const progress = outcome.published > 0 || outcome.parked > 0;
@@ -107,13 +107,11 @@ function inDoubt(state: PublisherState, outcome: DrainOutcome): boolean {
 }
 
 /** While a topic refuses events, an event that reached another one so recently says that the destination is well. */
-const FLOWS_MS = 60_000;
+export const FLOWS_MS = 30_000;
 
-/** A drain on a relay that has failed and has published nothing for so long (ms) says that nothing flows any more. */
-const QUIET_MS = 30_000;
-
+/** A drain on a relay that has failed, and published its last event too long ago for that to say anything. */
 function isQuiet({ failure, quietMs }: DrainOutcome): boolean {
-  return failure !== null && (quietMs ?? 0) >= QUIET_MS;
+  return failure !== null && (quietMs ?? 0) >= FLOWS_MS;
 }
 
 /** A topic that refuses events is no failure of the destination while the publisher's other topics take theirs. */

@@ -30,6 +30,11 @@ export function denied(usage: QuotaUsage, now: number): QuotaUsage {
   return { ...usage, denials: usage.denials + 1, throttledSince: usage.throttledSince ?? now };
 }
 
+/** A drain on a relay has waited for tokens so often, and is over. */
+export function waited(usage: QuotaUsage, times: number): QuotaUsage {
+  return times === 0 ? usage : { ...usage, denials: usage.denials + times };
+}
+
 /** The backlog is empty: the quota holds nothing up. */
 export function keptUp(usage: QuotaUsage): QuotaUsage {
   return usage.throttledSince === null ? usage : { ...usage, throttledSince: null };

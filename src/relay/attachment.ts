@@ -52,6 +52,8 @@ export class Attachment {
   published = 0;
   parked = 0;
   batches = 0;
+  /** How often it had to wait for tokens. */
+  denials = 0;
   /** Claimed and not settled, of the quota's tokens. */
   #taken = { events: 0, bytes: 0 };
   #quota: QuotaState | null;
@@ -96,6 +98,7 @@ export class Attachment {
     this.published = 0;
     this.parked = 0;
     this.batches = 0;
+    this.denials = 0;
     this.rescan();
   }
 

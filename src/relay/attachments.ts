@@ -96,7 +96,7 @@ export class Attachments {
   judge(attachment: Attachment, now: number): void {
     const { id } = attachment;
     if (this.#all.get(id) !== attachment) return;
-    this.#waiting.delete(id);
+    const waited = this.#waiting.delete(id);
     const allowed = attachment.hasWork && attachment.allowance(now, 1).events > 0;
     for (const lane of LANES) {
       if (!allowed || !attachment.has(lane)) this.shares.idle(id, lane);
@@ -105,7 +105,9 @@ export class Attachments {
     if (allowed || !attachment.hasWork) return;
     const wait = attachment.waitMs(now);
     // 0: what is on its way has its tokens, and a settle judges anew.
-    if (wait !== null && wait > 0) this.#waiting.set(id, now + wait);
+    if (wait === null || wait <= 0) return;
+    this.#waiting.set(id, now + wait);
+    if (!waited) attachment.denials += 1;
   }
 
   /** Judges those whose wait is over; answers when the next one's is, ms since epoch. */

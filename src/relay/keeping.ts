@@ -1,4 +1,5 @@
 import type { DrainFailure } from '../domain/drain';
+import { FLOWS_MS } from '../domain/publisher-outcome';
 import { errorMessage } from '../domain/errors';
 import { failpoint } from '../failpoints/failpoint';
 import { detachPublishers, forgetDrain } from '../postgres/relay/detach';
@@ -53,9 +54,6 @@ function endIfDue({ deps, set }: RunState, attachment: Attachment, now: number):
   if (blocked !== null) return set.end(attachment, 'failed', blocked);
   if (now - attachment.lastEventAt > lingerMs) set.end(attachment, 'empty');
 }
-
-/** Topics that take nothing are no failure of the destination while events of other topics reach it: so many ms ago at most. */
-const FLOWS_MS = 30_000;
 
 /** What the workflow is told of a publisher of which everything that is left waits for its topics; null while others flow. */
 function blockedFailure({ topics, publishedAt }: Attachment, now: number): DrainFailure | null {

@@ -12,6 +12,7 @@ export interface EndedDrain {
   readonly blockedTopics: readonly string[];
   readonly quota: DrainOutcome['quota'] | null;
   readonly quietMs: number | null;
+  readonly denials: number;
 }
 
 /** What the row has of a drain: `published` and `bytes` are the totals when it attached. */
@@ -21,10 +22,19 @@ interface DrainInRow extends RelayDrain, Partial<EndedDrain> {
 }
 
 export function endedOf(attachment: Attachment): EndedDrain {
-  const { ending, failure, parked, batches, topics, refusedTopic, quota, publishedAt } = attachment;
+  const { ending, failure, parked, batches, topics, refusedTopic, quota, publishedAt, denials } = attachment;
   const blocked = [...topics.all.keys(), ...(refusedTopic === null ? [] : [refusedTopic])];
   const quietMs = publishedAt === null ? null : Date.now() - publishedAt;
-  return { end: ending ?? 'time', failure, parked, batches, blockedTopics: blocked.slice(0, 20), quota, quietMs };
+  return {
+    end: ending ?? 'time',
+    failure,
+    parked,
+    batches,
+    blockedTopics: blocked.slice(0, 20),
+    quota,
+    quietMs,
+    denials,
+  };
 }
 
 /**
@@ -50,6 +60,7 @@ export function outcomeOf(detached: Detached, worker: string): { address: DrainA
       blockedTopics: drain.blockedTopics ?? [],
       worker,
       ...(drain.quota != null && { quota: drain.quota }),
+      ...((drain.denials ?? 0) > 0 && { denials: drain.denials ?? 0 }),
       ...(drain.quietMs != null && { quietMs: drain.quietMs }),
     },
   };

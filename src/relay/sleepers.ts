@@ -7,7 +7,10 @@ import type { RelayDeps } from './deps';
 
 const AT_ONCE = 100;
 
-/** Looks at the topics for which events of sleeping publishers wait, each in its turn, and wakes those of whom one is well again. */
+/**
+ * Looks at the topics for which events of sleeping publishers wait, each in its turn, and wakes those of whom one is well again. One that waits
+ * for long is woken once: a topic that takes nothing counts for the breaker when nothing else of the publisher succeeds.
+ */
 export class Sleepers {
   #looking: Promise<void> | null = null;
 
@@ -33,10 +36,10 @@ export class Sleepers {
     const topics = new Map<string, BlockedTopic>();
     const waiting = new Map<string, { readonly ref: PublisherRef; readonly topics: readonly string[] }>();
     const woken: PublisherRef[] = [];
-    for (const ref of await dueForTopics(db, AT_ONCE)) {
+    for (const { long, ...ref } of await dueForTopics(db, AT_ONCE)) {
       const own = await blockedTopics(db, ref);
-      // Brought back, or skipped, since it went to sleep.
-      if (own.length === 0) woken.push(ref);
+      // Brought back, or skipped, since it went to sleep; or its drain is to fail, for nothing else of it flows.
+      if (own.length === 0 || long) woken.push(ref);
       for (const { topic, code } of own) {
         topics.set(topic, { topic, code: code ?? 'KAFKA_TOPIC_FORBIDDEN', reason: `Topic "${topic}" took nothing.` });
       }

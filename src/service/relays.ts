@@ -104,6 +104,7 @@ function relayObserver({ metrics, logger }: Foundation): RelayObserver {
     },
     ended(ref, outcome) {
       metrics.drains.inc({ end: outcome.end });
+      if (outcome.denials !== undefined) metrics.quotaDenied.inc(labelOf(ref.tenant), outcome.denials);
       if (outcome.quota !== undefined && outcome.recorded > 0)
         metrics.quotaSpent.inc(labelOf(ref.tenant), outcome.recorded);
     },

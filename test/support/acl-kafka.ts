@@ -73,6 +73,10 @@ export async function startAclKafka(): Promise<AclKafka> {
       rule(AclResourceTypes.TRANSACTIONAL_ID, 'outbox.', AclOperationTypes.WRITE),
       rule(AclResourceTypes.GROUP, 'outbox-ledger.', AclOperationTypes.READ),
       rule(AclResourceTypes.TOPIC, 'outbox-ledger', AclOperationTypes.READ),
+      // Of relays, whose ledger is a topic of the installation's own.
+      rule(AclResourceTypes.TOPIC, 'outbox-ledger', AclOperationTypes.CREATE),
+      rule(AclResourceTypes.TOPIC, 'outbox-ledger', AclOperationTypes.WRITE),
+      rule(AclResourceTypes.TOPIC, 'outbox-ledger', AclOperationTypes.DESCRIBE_CONFIGS),
     ],
   });
   return {

@@ -16,6 +16,12 @@ const MOST_LOOK_MS = 60_000;
 /** Why a topic takes no events. */
 type TopicCode = Extract<ErrorCode, `KAFKA_TOPIC_${string}`>;
 
+/** A sleeping publisher of which events wait for their topics. */
+export interface TopicSleeper extends PublisherRef {
+  /** Looks have found nothing new for half a minute and more: its breaker is to hear of it. */
+  readonly long: boolean;
+}
+
 /** A topic for which events are set aside, with the code that the publisher's row has of it. */
 export interface TopicAside {
   readonly topic: string;
@@ -60,8 +66,8 @@ export async function writeBlockedOnRelay(
 }
 
 /** Those whose topics are due to be looked at; the next look is noted with the same statement, so each is looked at by one worker. */
-export async function dueForTopics(db: Db, limit: number): Promise<readonly PublisherRef[]> {
-  return query<PublisherRef & Record<string, unknown>>(
+export async function dueForTopics(db: Db, limit: number): Promise<readonly TopicSleeper[]> {
+  return query<TopicSleeper & Record<string, unknown>>(
     db,
     `update outbox.publishers p
      set topics_wait_ms = least(greatest(p.topics_wait_ms, ${FIRST_LOOK_MS}) * 2, ${MOST_LOOK_MS}),
@@ -69,7 +75,7 @@ export async function dueForTopics(db: Db, limit: number): Promise<readonly Publ
      from (select tenant_id, destination, shard from outbox.publishers
            where topics_at < clock_timestamp() and state = 'held' order by topics_at limit $1 for update skip locked) d
      where p.tenant_id = d.tenant_id and p.destination = d.destination and p.shard = d.shard
-     returning p.tenant_id as tenant, p.destination, p.shard::int`,
+     returning p.tenant_id as tenant, p.destination, p.shard::int, p.topics_wait_ms = ${MOST_LOOK_MS} as long`,
     [limit],
   );
 }
