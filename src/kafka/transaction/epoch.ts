@@ -5,7 +5,9 @@ import { MalformedAnswerError } from '../../sinks/kafka/failures';
 import type { TopicPartitions } from '../../sinks/kafka/protocol';
 import type { ProducerIdentity } from '../../sinks/kafka/record-batch';
 import { COORDINATOR_BUSY } from '../../sinks/kafka/refusals';
-import { endTransaction } from './ending';
+import { describeTransaction } from './describe';
+import { decisionOf, endTransaction } from './ending';
+import type { Decision } from './ending';
 
 /** Codes that no waiting mends. */
 const FINAL = [
@@ -86,7 +88,15 @@ export class Epoch {
       if (errorCode !== CODE.CONCURRENT_TRANSACTIONS) this.#coordinator = null;
       throw new AnswerError(errorCode, 'EndTxn');
     };
-    return endTransaction(once, this.connections, this.fresh, deadline);
+    const look = async (): Promise<Decision> => {
+      const connections = this.fresh();
+      try {
+        return decisionOf(await describeTransaction(connections, this.transactionalId, deadline), this.identity);
+      } finally {
+        connections.destroy();
+      }
+    };
+    return endTransaction(once, this.connections, this.fresh, deadline, commit ? 'committed' : 'aborted', look);
   }
 
   async #atCoordinator<T>(

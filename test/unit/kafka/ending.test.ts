@@ -1,5 +1,6 @@
-import { endTransaction } from '../../../src/kafka/transaction/ending';
-import type { EndOnce } from '../../../src/kafka/transaction/ending';
+import fc from 'fast-check';
+import { decisionOf, endTransaction } from '../../../src/kafka/transaction/ending';
+import type { Decision, EndOnce } from '../../../src/kafka/transaction/ending';
 import { AnswerError, CODE } from '../../../src/sinks/kafka/answer-error';
 import { Connections } from '../../../src/sinks/kafka/connections';
 import { Deadline } from '../../../src/sinks/kafka/deadline';
@@ -12,7 +13,13 @@ const made = (): Connections => new Connections(withDefaults({ ...BARE, brokers:
 type Outcome = 'acknowledged' | 'silence' | 'broken' | number;
 
 /** Ends a transaction whose attempts go as listed; the ways they took, by number of the connections. */
-async function ended(outcomes: readonly Outcome[], limitMs = 20_000): Promise<{ repeated: boolean; ways: number[] }> {
+async function ended(
+  outcomes: readonly Outcome[],
+  limitMs = 20_000,
+  decisions: readonly Decision[] = [],
+): Promise<{ repeated: boolean; ways: number[] }> {
+  const left = [...decisions];
+  const look = (): Promise<Decision> => Promise.resolve(left.shift() ?? null);
   const all = [made()];
   const ways: number[] = [];
   const once: EndOnce = (connections) => {
@@ -27,7 +34,7 @@ async function ended(outcomes: readonly Outcome[], limitMs = 20_000): Promise<{ 
     all.push(made());
     return all.at(-1)!;
   };
-  const { repeated } = await endTransaction(once, all[0]!, fresh, new Deadline(limitMs));
+  const { repeated } = await endTransaction(once, all[0]!, fresh, new Deadline(limitMs), 'committed', look);
   return { repeated, ways };
 }
 
@@ -47,6 +54,32 @@ describe('the end of a transaction', () => {
       repeated: true,
       ways: [0, 1, 2, 2],
     });
+  });
+
+  it('that was lost is known by what the coordinator decided, while its markers cannot be written', async () => {
+    const busy = CODE.CONCURRENT_TRANSACTIONS;
+    expect(await ended(['broken', busy, busy], 20_000, [null, 'committed'])).toEqual({
+      repeated: true,
+      ways: [0, 1, 1],
+    });
+    await expect(ended(['broken', busy], 20_000, ['aborted'])).rejects.toMatchObject({ code: busy });
+    // Nothing was lost: what is decided there is an older transaction.
+    expect(await ended([busy, 'acknowledged'], 20_000, ['committed'])).toEqual({ repeated: false, ways: [0, 0] });
+  });
+
+  it('is decided by the state of this very epoch only', () => {
+    const states = ['Empty', 'Ongoing', 'PrepareCommit', 'PrepareAbort', 'CompleteCommit', 'CompleteAbort', 'Dead'];
+    const own = { producerId: fc.nat(2), producerEpoch: fc.nat(2) };
+    fc.assert(
+      fc.property(fc.record({ state: fc.constantFrom(...states), ...own }), fc.record(own), (described, mine) => {
+        const identity = { producerId: BigInt(mine.producerId), producerEpoch: mine.producerEpoch };
+        const same = described.producerId === mine.producerId && described.producerEpoch === mine.producerEpoch;
+        const decided = /^(Prepare|Complete)(Commit|Abort)$/.exec(described.state)?.[2];
+        const expected = decided === undefined || !same ? null : decided === 'Commit' ? 'committed' : 'aborted';
+        expect(decisionOf(described, identity)).toBe(expected);
+      }),
+    );
+    expect(decisionOf(null, { producerId: 1n, producerEpoch: 0 })).toBeNull();
   });
 
   it('is given up at a no that waiting does not change, and when the time is over', async () => {
