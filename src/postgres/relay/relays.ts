@@ -19,7 +19,8 @@ export interface TakenRelay extends HeldRelay {
 
 /**
  * T0: raises the fence, so that every statement under an older one finds nothing. A missing row is made. Rejects with FENCED while another
- * worker's lease is good, and while the relay is halted with LEDGER_MISMATCH.
+ * worker's lease is good, and while the relay is halted with LEDGER_MISMATCH. The server's own identity is among those known, also while
+ * another take-over is just writing it down.
  */
 export async function takeRelay(db: Db, relay: number, holder: string, leaseMs: number): Promise<TakenRelay> {
   const [row] = await query<{
@@ -35,7 +36,7 @@ export async function takeRelay(db: Db, relay: number, holder: string, leaseMs: 
   }>(
     db,
     `with known as (
-       insert into outbox.servers (server) select ${SERVER} on conflict do nothing returning server
+       insert into outbox.servers (server) select ${SERVER} on conflict do nothing
      ), taken as (
        insert into outbox.relays as r (relay, fence, server, holder, lease_until)
        values ($1, 1, ${SERVER}, $2, clock_timestamp() + $3::int * interval '1 ms')
@@ -47,7 +48,7 @@ export async function takeRelay(db: Db, relay: number, holder: string, leaseMs: 
      )
      select t.fence::float8, t.server, t.ledger_offset::float8 as offset, t.ledger_kind as kind, t.ledger_seq::float8 as seq,
             t.ledger_fence::float8 as "ledgerFence", t.halted, i.relays::int,
-            array(select server from outbox.servers union select server from known) as servers
+            array(select server from outbox.servers union select t.server) as servers
      from taken t cross join outbox.installation i`,
     [relay, holder, leaseMs],
   );
