@@ -8,6 +8,8 @@ alter table outbox.installation
   add column ledger_key bytea not null
     default decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')
     check (octet_length(ledger_key) = 32),
+  -- The ledger topic's identity, from when it was made: while a relay remembers no record, nothing else shows that it was made anew.
+  add column ledger_id text collate "C",
   -- Raised by relay 0's holder only, which writes it into the ledger before anybody uses it.
   add column relays smallint not null default 32 check (relays between 1 and 1000);
 
@@ -189,4 +191,4 @@ drop table outbox.relay_counts;
 drop table outbox.unsettled;
 drop table outbox.relays;
 drop table outbox.servers;
-alter table outbox.installation drop column relays, drop column ledger_key;
+alter table outbox.installation drop column relays, drop column ledger_id, drop column ledger_key;

@@ -103,6 +103,7 @@ create table outbox.installation (
   install_id text not null,
   created_at timestamp with time zone not null default clock_timestamp(),
   ledger_key bytea not null default decode(replace(((gen_random_uuid())::text || (gen_random_uuid())::text), '-'::text, ''::text), 'hex'::text),
+  ledger_id text collate "C",
   relays smallint not null default 32
 );
 create table outbox.migrations (

@@ -17,6 +17,7 @@ import { describeTransaction } from './transaction/describe';
 import { probePartitions } from './transaction/probe';
 import type { ProbeResult } from './transaction/probe';
 import { RelayProducer } from './transaction/relay-producer';
+import { topicId } from './wire/topic-id';
 import type { DescribedTransaction } from './wire/describe-transactions';
 
 /** Of a probe, ms: its partitions have leaders. */
@@ -88,6 +89,14 @@ export class RelayKafka {
     return this.#shared.use('looking at the ledger', (connections) =>
       ledgerState(connections, this.ledgerTopic, wanted),
     );
+  }
+
+  /** The identity of the ledger's topic, which one that was deleted and made anew does not have; null = it is missing. */
+  async ledgerId(): Promise<string | null> {
+    const found = await this.#shared.use('looking at the ledger', async (connections) =>
+      connections.send(await connections.any(), topicId(this.ledgerTopic)),
+    );
+    return found.id;
   }
 
   /**

@@ -1,10 +1,12 @@
 import { OutboxError, isOutboxError } from '../domain/errors';
 import { beginFold, judge, unfinished } from '../domain/relay/fold';
+import { goneLedger } from '../domain/relay/ledger-halt';
 import type { Fold } from '../domain/relay/fold';
 import type { Settled } from '../domain/relay/types';
 import { failpoint } from '../failpoints/failpoint';
 import type { RelayProducer } from '../kafka/transaction/relay-producer';
 import { LEASE_MS } from '../postgres/relay/leases';
+import { rememberLedger } from '../postgres/relay/installation';
 import { recoverChunk, noteStrangers } from '../postgres/relay/recover';
 import { haltRelay, markRecovered, takeRelay } from '../postgres/relay/relays';
 import type { TakenRelay } from '../postgres/relay/relays';
@@ -41,6 +43,7 @@ export async function takeOver(deps: RelayDeps, relay: number, reason: TakeOverR
     const { fence, server, relays } = held;
     const barrier = await producer.writeBarrier({ kind: 'barrier', fence, server, relays });
     await failpoint('relay_after_barrier');
+    await sameLedger(deps, held);
     const found = await settleLedger(deps, held, producer, barrier).catch((error: unknown) => {
       if (isOutboxError(error) && error.code === 'LEDGER_MISMATCH') return halt(deps, held, error.message);
       throw error;
@@ -53,6 +56,15 @@ export async function takeOver(deps: RelayDeps, relay: number, reason: TakeOverR
     producer.destroy();
     throw error;
   }
+}
+
+/** After T2: made anew later than this, the topic does not have the barrier, and the take-over that follows looks here again. */
+async function sameLedger(deps: RelayDeps, held: TakenRelay): Promise<void> {
+  if (held.settled.kind !== 'none') return;
+  const found = await deps.kafka.ledgerId();
+  const gone = held.ledgerId === null ? null : goneLedger(held.settled, held.ledgerId, found);
+  if (gone !== null) return halt(deps, held, gone.text);
+  if (held.ledgerId === null && found !== null) await rememberLedger(deps.db, found);
 }
 
 /** T3 and T4. Each chunk moves L with what it settles, so a take-over that is cut goes on where it was. */

@@ -3,6 +3,7 @@ import type { LedgerRecord, Settled } from './types';
 /**
  * row_invalid         the remembered L is none that a relay writes
  * record_changed      the ledger has another record at L, or none: another Kafka, or one that lost what it had acknowledged
+ * ledger_gone         nothing is remembered and the topic is not the one that was made for this installation
  * history_incomplete  nothing is remembered and the ledger is not whole: what it lost may have been published
  * seq_gap             a batch is missing from the ledger, or is there twice
  * newer_database      a server wrote here that this database does not know
@@ -13,6 +14,7 @@ import type { LedgerRecord, Settled } from './types';
 export type LedgerHaltReason =
   | 'row_invalid'
   | 'record_changed'
+  | 'ledger_gone'
   | 'history_incomplete'
   | 'seq_gap'
   | 'newer_database'
@@ -34,6 +36,7 @@ const WAYS_OUT = 'or compare both sides with `outboxctl halted show` and choose 
 const REMEDIES: Readonly<Record<LedgerHaltReason, string>> = {
   row_invalid: `Restore the relay's row in outbox.relays, ${WAYS_OUT}`,
   record_changed: `Connect the Kafka and the database that belong together, ${WAYS_OUT}`,
+  ledger_gone: `Connect the Kafka that has this database's ledger, ${WAYS_OUT}`,
   history_incomplete: `Connect the database that this ledger belongs to, ${WAYS_OUT}`,
   seq_gap: `Connect the Kafka and the database that belong together, ${WAYS_OUT}`,
   newer_database: `Connect the newer database and stop this one, ${WAYS_OUT}`,
@@ -56,4 +59,14 @@ export function shownSettled({ kind, seq, fence, offset }: Settled): string {
     return offset < 0 && seq === 0 ? 'no record' : `no record, but offset ${offset} and batch ${seq}`;
   const what = kind === 'batch' ? `batch ${seq}` : `a barrier after batch ${seq}`;
   return `${what} (fence ${fence}, offset ${offset})`;
+}
+
+/** While nothing is remembered no record can be compared: then a ledger topic that was deleted and made anew shows only by its identity. */
+export function goneLedger(settled: Settled, remembered: string, found: string | null): LedgerHalt | null {
+  if (settled.kind !== 'none' || found === remembered) return null;
+  const kafka = found === null ? 'no ledger topic' : `a ledger topic with identity ${found}`;
+  return ledgerHalt(
+    'ledger_gone',
+    `Postgres remembers the ledger topic with identity ${remembered}, Kafka has ${kafka}`,
+  );
 }

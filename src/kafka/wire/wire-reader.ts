@@ -35,6 +35,11 @@ export class WireReader {
     return this.#text(this.unsigned() - 1);
   }
 
+  hex(bytes: number): string {
+    const start = this.#take(bytes);
+    return this.bytes.toString('hex', start, start + bytes);
+  }
+
   array<T>(read: (reader: this) => T): T[] {
     return this.#array(this.int32(), read);
   }

@@ -15,6 +15,8 @@ export interface TakenRelay extends HeldRelay {
   readonly servers: readonly string[];
   /** N: how many relays there are. */
   readonly relays: number;
+  /** The ledger topic's identity that was remembered when it was made; null = not yet. */
+  readonly ledgerId: string | null;
 }
 
 /**
@@ -33,6 +35,7 @@ export async function takeRelay(db: Db, relay: number, holder: string, leaseMs: 
     halted: { why: string } | null;
     servers: string[];
     relays: number;
+    ledgerId: string | null;
   }>(
     db,
     `with known as (
@@ -47,7 +50,7 @@ export async function takeRelay(db: Db, relay: number, holder: string, leaseMs: 
        returning *
      )
      select t.fence::float8, t.server, t.ledger_offset::float8 as offset, t.ledger_kind as kind, t.ledger_seq::float8 as seq,
-            t.ledger_fence::float8 as "ledgerFence", t.halted, i.relays::int,
+            t.ledger_fence::float8 as "ledgerFence", t.halted, i.relays::int, i.ledger_id as "ledgerId",
             array(select server from outbox.servers union select t.server) as servers
      from taken t cross join outbox.installation i`,
     [relay, holder, leaseMs],
@@ -58,8 +61,8 @@ export async function takeRelay(db: Db, relay: number, holder: string, leaseMs: 
   if (row.halted !== null) {
     throw new OutboxError('LEDGER_MISMATCH', row.halted.why, { details: { relay } });
   }
-  const { fence, server, servers, relays, offset, kind, seq, ledgerFence } = row;
-  return { relay, fence, server, servers, relays, settled: { offset, kind, seq, fence: ledgerFence } };
+  const { fence, server, servers, relays, ledgerId, offset, kind, seq, ledgerFence } = row;
+  return { relay, fence, server, servers, relays, ledgerId, settled: { offset, kind, seq, fence: ledgerFence } };
 }
 
 /** The end of T4: every older fence is taken over, on this server. */
