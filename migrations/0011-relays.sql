@@ -136,7 +136,9 @@ create index publishers_topics on outbox.publishers (topics_at) where topics_at 
 
 -- The transaction that made the event sendable: what was not visible to the last look is found by it, late commits included.
 alter table outbox.events add column xid xid8 not null default pg_current_xact_id();
-create index events_new on outbox.events (xid) where status = 'pending' and lane = 0;
+-- "is not null" says nothing new, but only a condition on xid implies it: beside an old open transaction, whose statistics know of hardly a
+-- pending row, claims took this index in place of their own, and 280 ms in place of 0.2.
+create index events_new on outbox.events (xid) where status = 'pending' and lane = 0 and xid is not null;
 alter table outbox.events add column batch_relay smallint, add column batch_seq bigint;
 
 -- Copies are found in the same way. Those of a paused replay stay where they are: only the relay knows which are on their way, and
@@ -147,7 +149,7 @@ alter table outbox.replay_events
   drop constraint replay_events_status_check,
   add constraint replay_events_status_check
     check (status in ('pending', 'paused', 'published', 'failed', 'cancelled', 'retried'));
-create index replay_events_new on outbox.replay_events (xid) where status = 'pending';
+create index replay_events_new on outbox.replay_events (xid) where status = 'pending' and xid is not null;
 create index replay_events_paused on outbox.replay_events (tenant_id, replay_id) where status = 'paused';
 
 -- What stands in the ledger beside an id: after a lossy fail-over ids are given again, to other events. 4 bytes, unsigned.

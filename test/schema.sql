@@ -332,7 +332,7 @@ CREATE UNIQUE INDEX batches_pkey ON outbox.batches USING btree (tenant_id, desti
 CREATE INDEX batches_unsettled ON outbox.batches USING btree (tenant_id, destination, shard, seq) WHERE (settled_at IS NULL);
 CREATE INDEX events_aside ON outbox.events USING btree (tenant_id, destination, shard, ordering_key, event_id) WHERE ((status = 'pending'::text) AND (lane = 2));
 CREATE INDEX events_blocked ON outbox.events USING btree (tenant_id, destination, shard, topic, event_id) WHERE ((status = 'pending'::text) AND (lane = 3));
-CREATE INDEX events_new ON outbox.events USING btree (xid) WHERE ((status = 'pending'::text) AND (lane = 0));
+CREATE INDEX events_new ON outbox.events USING btree (xid) WHERE ((status = 'pending'::text) AND (lane = 0) AND (xid IS NOT NULL));
 CREATE INDEX events_parked ON outbox.events USING btree (tenant_id, destination, shard, ordering_key, event_id) WHERE ((status = 'failed'::text) AND (lane = 0) AND (ordering_key IS NOT NULL));
 CREATE INDEX events_pending ON outbox.events USING btree (tenant_id, destination, shard, lane, event_id) WHERE (status = 'pending'::text);
 CREATE UNIQUE INDEX events_pkey ON outbox.events USING btree (tenant_id, event_id);
@@ -351,7 +351,7 @@ CREATE UNIQUE INDEX purged_pkey ON outbox.purged USING btree (tenant_id);
 CREATE UNIQUE INDEX relay_counts_pkey ON outbox.relay_counts USING btree (tenant_id, destination, shard, relay);
 CREATE UNIQUE INDEX relays_pkey ON outbox.relays USING btree (relay);
 CREATE UNIQUE INDEX released_pkey ON outbox.released USING btree (tenant_id, destination, shard, ordering_key);
-CREATE INDEX replay_events_new ON outbox.replay_events USING btree (xid) WHERE (status = 'pending'::text);
+CREATE INDEX replay_events_new ON outbox.replay_events USING btree (xid) WHERE ((status = 'pending'::text) AND (xid IS NOT NULL));
 CREATE INDEX replay_events_paused ON outbox.replay_events USING btree (tenant_id, replay_id) WHERE (status = 'paused'::text);
 CREATE INDEX replay_events_pending ON outbox.replay_events USING btree (tenant_id, destination, shard, copy_id) WHERE (status = 'pending'::text);
 CREATE UNIQUE INDEX replay_events_pkey ON outbox.replay_events USING btree (tenant_id, event_id, replay_id);

@@ -3,7 +3,7 @@ import { ASIDE_LANE, BLOCKED_LANE } from '../hold-key';
 import { refValues } from '../publishers';
 import type { Db } from '../query';
 import { query } from '../query';
-import { HELD_ROW, IMPATIENT, holdValues, lostRelay } from './holds';
+import { HELD_ROW, IMPATIENT, STILL_PENDING, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
 
 /** Events of one publisher that a claim has met and that must wait, with the revision under which it has. */
@@ -41,7 +41,7 @@ export async function setAside(db: Db, held: HeldRelay, asides: readonly Aside[]
      ), moved as (
        update outbox.events e set lane = m.lane
        from locked l join unnest($8::int[], $9::bigint[], $10::smallint[]) as m (ord, id, lane) on m.ord = l.ord
-       where l.same and e.tenant_id = l.tenant and e.event_id = m.id and e.status = 'pending' and e.lane = 0
+       where l.same and e.tenant_id = l.tenant and e.event_id = m.id and ${STILL_PENDING} and e.lane = 0
      )
      select w.ord::int, l.same, exists (select from outbox.publishers p where p.tenant_id = w.tenant and p.destination = w.destination
               and p.shard = w.shard and ${MINE}) as mine
@@ -88,7 +88,7 @@ export async function bringBack(db: Db, held: HeldRelay, ref: PublisherRef, what
        order by ${order} limit ${PIECE}
      ), moved as (
        update outbox.events e set lane = 0, xid = pg_current_xact_id() from free f
-       where e.tenant_id = $4 and e.event_id = f.event_id and e.status = 'pending' and e.lane in (${ASIDE_LANE}, ${BLOCKED_LANE})
+       where e.tenant_id = $4 and e.event_id = f.event_id and ${STILL_PENDING} and e.lane in (${ASIDE_LANE}, ${BLOCKED_LANE})
        returning 1
      )
      select (select count(*)::int from moved) as moved from held`,

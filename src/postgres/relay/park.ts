@@ -3,7 +3,7 @@ import type { Parked } from '../parking';
 import { refValues } from '../publishers';
 import type { Db } from '../query';
 import { query } from '../query';
-import { HOLDS, holdValues, lostRelay } from './holds';
+import { HOLDS, STILL_PENDING, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
 
 /** A plan of a replay waits for it: no time of parking lies before the cut and becomes visible after it. */
@@ -26,7 +26,7 @@ export async function parkOnRelay(
        set status = 'failed', error_code = u.code, error_reason = u.reason, failed_at = clock_timestamp(), attempts = e.attempts + 1
        from held, outbox.publishers p, unnest($7::bigint[], $8::text[], $9::text[]) as u (id, code, reason)
        where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and p.owner_relay = $1 and p.owner_fence = $2
-         and e.tenant_id = $4 and e.event_id = u.id and e.status = 'pending'
+         and e.tenant_id = $4 and e.event_id = u.id and ${STILL_PENDING}
        returning e.event_id
      ), counted as (
        insert into outbox.relay_counts as c (tenant_id, destination, shard, relay, parked)
@@ -83,7 +83,7 @@ export async function countRefusals(db: Db, held: HeldRelay, ref: PublisherRef, 
     `with ${HELD}, counted as (
        update outbox.events e set attempts = e.attempts + 1 from held, outbox.publishers p
        where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and p.owner_relay = $1 and p.owner_fence = $2
-         and e.tenant_id = $4 and e.event_id = any ($7::bigint[]) and e.status = 'pending'
+         and e.tenant_id = $4 and e.event_id = any ($7::bigint[]) and ${STILL_PENDING}
      ) select 1 from held`,
     [...holdValues(held), ...refValues(ref), ids],
   );

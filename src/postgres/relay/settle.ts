@@ -5,7 +5,7 @@ import type { Db } from '../query';
 import { query } from '../query';
 import { PUBLISH_COPIES, copyMembers, copyValues, countCopies, lockCopies } from './copies';
 import type { CopyMember } from './copies';
-import { HOLDS, holdValues, lostRelay } from './holds';
+import { HOLDS, STILL_PENDING, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
 
 /** A member of a committed batch, and where Kafka put it where that is known. */
@@ -67,7 +67,7 @@ async function settle(
   const members = batch.members.filter(({ replayId }) => replayId === null);
   const copies = copiesOf(batch);
   const some = copies.length > 0;
-  const pending = `e.tenant_id = m.tenant and e.event_id = m.id and e.event_id between $13 and $14 and e.status = 'pending'`;
+  const pending = `e.tenant_id = m.tenant and e.event_id = m.id and e.event_id between $13 and $14 and ${STILL_PENDING}`;
   const free = `, free as (
        select m.tenant, m.id, m.partition, m.position from held, m, outbox.events e where ${pending} for update of e skip locked
      )`;
