@@ -2,6 +2,7 @@ import type { PublisherRef } from '../domain/publisher';
 import type { Lane } from '../domain/event';
 import { publisherId } from '../domain/publisher';
 import type { DrainEnd, DrainFailure } from '../domain/drain';
+import type { InFlight } from '../domain/relay/in-flight';
 import { FairShares } from '../domain/relay/shares';
 import type { LookedUp } from '../postgres/relay/look';
 import type { FoundCopies } from '../postgres/relay/look-copies';
@@ -63,12 +64,13 @@ export class Attachments {
     this.shares.remove(attachment.id);
   }
 
-  /** Puts found ids to their publishers. Ids of others are of a publisher that has just left. */
-  found(events: readonly LookedUp[], now: number): void {
-    for (const event of events) {
-      const attachment = this.#all.get(publisherId(event));
+  /** Puts found ids to their publishers, without those that are in flight. Publishers that are not here have just left. */
+  found(looked: readonly LookedUp[], inFlight: InFlight, now: number): void {
+    for (const found of looked) {
+      const attachment = this.#all.get(publisherId(found));
       if (attachment === undefined) continue;
-      attachment.found(event.eventId);
+      if (found.eventIds === null) attachment.rescan();
+      else for (const id of found.eventIds) if (!inFlight.excluded(id)) attachment.found(id);
       if (!this.#waiting.has(attachment.id)) this.judge(attachment, now);
     }
   }
@@ -140,7 +142,7 @@ export class Attachments {
     return this.shares.anyReady;
   }
 
-  /** A look was cut: what it found is not all there was. */
+  /** What they may have missed is to be scanned for. */
   rescanAll(now: number): void {
     for (const attachment of this.#all.values()) {
       attachment.rescan();

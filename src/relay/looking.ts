@@ -48,12 +48,8 @@ export async function lookOnce(state: RunState): Promise<boolean> {
     state.horizon = seen.horizon;
     const now = Date.now();
     // The first look finds nothing: whoever entered the set before it has been scanned from an older moment.
-    if (seen.truncated || (first && set.size > 0)) set.rescanAll(now);
-    else
-      set.found(
-        seen.found.filter(({ eventId }) => !inFlight.excluded(eventId)),
-        now,
-      );
+    if (first && set.size > 0) set.rescanAll(now);
+    else set.found(seen.found, inFlight, now);
     for (const ref of seen.asked) {
       const attachment = set.get(publisherId(ref));
       if (attachment === undefined) continue;

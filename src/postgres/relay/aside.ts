@@ -3,7 +3,7 @@ import { ASIDE_LANE, BLOCKED_LANE } from '../hold-key';
 import { refValues } from '../publishers';
 import type { Db } from '../query';
 import { query } from '../query';
-import { HELD_ROW, IMPATIENT, STILL_PENDING, holdValues, lostRelay } from './holds';
+import { HELD_ROW, IMPATIENT, MINE, holdValues, lostRelay, unguessed } from './holds';
 import type { HeldRelay } from './holds';
 
 /** Events of one publisher that a claim has met and that must wait, with the revision under which it has. */
@@ -21,7 +21,8 @@ export type AsideAnswer = 'written' | 'changed' | 'locked' | 'gone';
 
 /** 5,000 rows take 50 ms. */
 export const PIECE = 2_000;
-const MINE = `p.owner_relay = $1 and p.owner_fence = $2`;
+const LIVE = unguessed(`e.status = 'pending' and e.lane = 0`);
+const SET_ASIDE = unguessed(`e.status = 'pending' and e.lane in (${ASIDE_LANE}, ${BLOCKED_LANE})`);
 
 /**
  * Sets events aside, aligned with `asides`. Only under the revision that their claim has read, with the publisher's row locked: an operator's
@@ -41,7 +42,7 @@ export async function setAside(db: Db, held: HeldRelay, asides: readonly Aside[]
      ), moved as (
        update outbox.events e set lane = m.lane
        from locked l join unnest($8::int[], $9::bigint[], $10::smallint[]) as m (ord, id, lane) on m.ord = l.ord
-       where l.same and e.tenant_id = l.tenant and e.event_id = m.id and ${STILL_PENDING} and e.lane = 0
+       where l.same and e.tenant_id = l.tenant and e.event_id = m.id and ${LIVE}
      )
      select w.ord::int, l.same, exists (select from outbox.publishers p where p.tenant_id = w.tenant and p.destination = w.destination
               and p.shard = w.shard and ${MINE}) as mine
@@ -88,7 +89,7 @@ export async function bringBack(db: Db, held: HeldRelay, ref: PublisherRef, what
        order by ${order} limit ${PIECE}
      ), moved as (
        update outbox.events e set lane = 0, xid = pg_current_xact_id() from free f
-       where e.tenant_id = $4 and e.event_id = f.event_id and ${STILL_PENDING} and e.lane in (${ASIDE_LANE}, ${BLOCKED_LANE})
+       where e.tenant_id = $4 and e.event_id = f.event_id and ${SET_ASIDE}
        returning 1
      )
      select (select count(*)::int from moved) as moved from held`,

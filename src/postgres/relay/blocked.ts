@@ -4,7 +4,7 @@ import { BLOCKED_LANE } from '../hold-key';
 import { refColumns, refValues } from '../publishers';
 import type { Db } from '../query';
 import { query } from '../query';
-import { HELD_ROW, IMPATIENT, holdValues, lostRelay } from './holds';
+import { HELD_ROW, IMPATIENT, MINE, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
 
 /** The row is read and written all the time: a tenant that invents topics must not make it grow without end. */
@@ -58,7 +58,7 @@ export async function writeBlockedOnRelay(
     db,
     `with held as materialized (select ${IMPATIENT} from (${HELD_ROW}) h), written as (
        update outbox.publishers p set blocked = $7::jsonb, updated_at = clock_timestamp() from held
-       where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and p.owner_relay = $1 and p.owner_fence = $2
+       where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and ${MINE}
      ) select 1 from held`,
     [...holdValues(held), ...refValues(ref), kept.length === 0 ? null : JSON.stringify(Object.fromEntries(kept))],
   );

@@ -6,7 +6,7 @@ import { refColumns } from '../publishers';
 import type { Db } from '../query';
 import { queryText } from '../query';
 import { STOPPED } from './attach';
-import { HELD, holdValues, lostRelay } from './holds';
+import { HELD, MINE, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
 
 /** The next copies of one publisher's replay lane, behind `after`. */
@@ -58,7 +58,7 @@ export async function claimCopies(
        select w.* from held cross join unnest($4::text[], $5::text[], $6::smallint[], $7::bigint[], $8::int[], $9::bigint[]) with ordinality
          as w (tenant, destination, shard, behind, events, bytes, ord)
        join outbox.publishers p on p.tenant_id = w.tenant and p.destination = w.destination and p.shard = w.shard
-         and p.owner_relay = $1 and p.owner_fence = $2 and not ${STOPPED('p')}
+         and ${MINE} and not ${STOPPED('p')}
      )
      select w.ord, r.copy_id, r.replay_id, r.replay_count, r.found, ${COLUMNS}, outbox.fingerprint(e.dedupe_key, e.created_at)
      from held left join w on true left join lateral (

@@ -11,11 +11,12 @@ import {
   LATE,
   LIMIT,
   MOST_MET,
+  NAMED,
   NOT_UNSETTLED,
   OF_PUBLISHER,
   READ,
-  SINCE,
   WANTED,
+  since,
 } from './claim-sql';
 import { HELD, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
@@ -111,13 +112,15 @@ type Row = [
 ];
 type Indexed = Wanted & { readonly i: number };
 
-/** The wanted publishers that are this relay's and not stopped; `late` of them by `condition`, where `when` holds. */
+/** The wanted publishers that are this relay's and not stopped; `late` of them by `condition`, looked for where `when` holds. */
 const head = (condition: string, when = 'true'): string => `${HELD}, w as materialized (
        select w.*, p.revision from held cross join ${WANTED} ${JOINED}
+     ), n as materialized (
+       select n.* from (${since('e.tenant_id, e.destination, e.shard, e.event_id, e.ordering_key', 12)}) n where ${when}
      ), late as materialized (
-       select w.ord, ${LATE} as ids from ${SINCE} n
+       select w.ord, ${LATE} as ids from n
        join w on n.tenant_id = w.tenant and n.destination = w.destination and n.shard = w.shard and ${condition}
-       where ${when} group by w.ord
+       group by w.ord
      )`;
 const ANSWER = `w.ord, w.revision, late.ids, ${ANSWERED}, e.fingerprint, e.belongs, e.found
      from held left join w on true left join late on late.ord = w.ord`;
@@ -150,19 +153,17 @@ async function claimNamed(
     db,
     `with ${head('n.event_id < w.behind and n.ordering_key is not null and w.asks', 'exists (select from w where w.asks)')}
      select ${ANSWER} left join lateral (${FITTING(`
-       select ${READ} from unnest($14::int[], $15::bigint[]) as n (ord, id)
-       join outbox.events e on e.event_id = n.id and ${OF_PUBLISHER} and ${NOT_UNSETTLED}
-       where n.ord = w.ord order by e.event_id limit w.events`)}) e on true
+       select ${READ} from unnest(string_to_array(($14::text[])[w.ord], ',')::bigint[]) as n (id) cross join lateral (${NAMED}) e
+       where ${NOT_UNSETTLED} order by e.event_id limit w.events`)}) e on true
      order by w.ord, e.event_id`,
     [
       ...holdValues(held),
       ...wantedColumns(named),
       horizon.xmax,
       horizon.inProgress,
-      named.flatMap(({ ids }, i) => ids.map(() => i + 1)),
-      named.flatMap(({ ids }) => ids),
+      named.map(({ ids }) => ids.join(',')),
     ],
-    named.length === 1 ? 'claim of named events' : undefined,
+    'claim of named events',
   );
   return collect(held, rows, named);
 }

@@ -3,7 +3,7 @@ import { ASLEEP } from '../hold-key';
 import { refValues } from '../publishers';
 import type { Db } from '../query';
 import { query } from '../query';
-import { HELD, holdValues, lostRelay } from './holds';
+import { HELD, MINE, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
 
 /** A publisher that is to leave its relay, and what its row keeps of how its drain ended until the drain's activity has heard of it. */
@@ -45,7 +45,7 @@ export async function detachPublishers(
            drain = p.drain || u.ended, updated_at = clock_timestamp()
        from held, unnest($4::text[], $5::text[], $6::smallint[], $7::jsonb[]) as u (tenant, destination, shard, ended)
        cross join lateral (select ${asleepOf('u')} as state) s
-       where p.tenant_id = u.tenant and p.destination = u.destination and p.shard = u.shard and p.owner_relay = $1 and p.owner_fence = $2
+       where p.tenant_id = u.tenant and p.destination = u.destination and p.shard = u.shard and ${MINE}
        returning p.tenant_id, p.destination, p.shard, p.drain
      )
      select g.tenant_id as tenant, g.destination, g.shard::int, g.drain, g.tenant_id is not null as mine,

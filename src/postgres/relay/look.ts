@@ -2,7 +2,8 @@ import type { PublisherRef } from '../../domain/publisher';
 import { ALL_PAUSED } from '../global-pause';
 import type { Db } from '../query';
 import { queryText } from '../query';
-import { HELD, holdValues, lostRelay } from './holds';
+import { since } from './claim-sql';
+import { HELD, MINE, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
 
 /** What a look could see: everything that was committed then. The next look finds what has become visible since. */
@@ -12,24 +13,23 @@ export interface Horizon {
   readonly inProgress: readonly string[];
 }
 
-/** An event that has become sendable since the look before. */
+/** Events of one publisher that have become sendable since the look before. */
 export interface LookedUp extends PublisherRef {
-  readonly eventId: string;
+  /** null = so many that its backlog must be scanned for them. */
+  readonly eventIds: readonly string[] | null;
 }
 
 export interface Look {
   readonly horizon: Horizon;
   readonly found: readonly LookedUp[];
-  /** More were found than asked for: what was not answered must be scanned for. */
-  readonly truncated: boolean;
   /** Publishers that somebody wants back, or an operator stopped: one, or all of them. */
   readonly asked: readonly PublisherRef[];
   /** Publishers of which an operator released something: see `releasedKeys`. */
   readonly released: readonly PublisherRef[];
 }
 
-/** Ids per look at most: some 25 bytes each. Beyond it a scan of the backlogs is the better way. */
-export const LOOK_LIMIT = 20_000;
+/** Ids per publisher and look at most. Beyond it a scan of its backlog is the better way. */
+export const MOST_IDS = 1_000;
 
 /**
  * Finds new events of all attached publishers with one statement whose cost does not grow with their number: a range of the index on the
@@ -46,43 +46,38 @@ export async function look(db: Db, held: HeldRelay, horizon: Horizon | null): Pr
        select p.tenant_id, p.destination, p.shard from outbox.publishers p
        where (select ${ALL_PAUSED}) and p.owner_relay = $1 and p.owner_fence = $2
      ), released as materialized (
-       select distinct r.tenant_id, r.destination, r.shard from outbox.released r
-       join outbox.publishers p using (tenant_id, destination, shard) where p.owner_relay = $1 and p.owner_fence = $2
+       select distinct r.tenant_id, r.destination, r.shard from outbox.released r cross join lateral (${ownerOf('r')}) p
+     ), n as materialized (
+       ${since('e.tenant_id, e.destination, e.shard, e.event_id', 4)}
+     ), grouped as materialized (
+       select tenant_id, destination, shard, count(*) as events, array_agg(event_id) as ids from n group by tenant_id, destination, shard
      )
      select pg_current_snapshot()::text, (select json_agg(json_build_array(tenant_id, destination, shard))::text from asked),
-            (select json_agg(json_build_array(tenant_id, destination, shard))::text from released), f.tenant_id, f.destination, f.shard, f.event_id
-     from held left join lateral (
-       select n.tenant_id, n.destination, n.shard, n.event_id from (
-         select e.tenant_id, e.destination, e.shard, e.event_id from outbox.events e
-         where e.status = 'pending' and e.lane = 0 and e.xid >= $4::xid8
-         union all
-         select e.tenant_id, e.destination, e.shard, e.event_id from outbox.events e
-         where e.status = 'pending' and e.lane = 0 and e.xid = any ($5::xid8[])
-       ) n
-       where exists (select from outbox.publishers p where p.tenant_id = n.tenant_id and p.destination = n.destination
-         and p.shard = n.shard and p.owner_relay = $1 and p.owner_fence = $2)
-       limit ${LOOK_LIMIT}
+            (select json_agg(json_build_array(tenant_id, destination, shard))::text from released), f.tenant_id, f.destination, f.shard,
+            case when f.events <= ${MOST_IDS} then array_to_string(f.ids, ',') end
+     from held left join (
+       select g.* from grouped g cross join lateral (${ownerOf('g')}) p
      ) f on true`,
     [...holdValues(held), horizon?.xmax ?? NEVER, horizon?.inProgress ?? []],
     'look of a relay',
   );
   const first = rows[0];
   if (first === undefined) throw lostRelay(held, 'looking for new events');
-  const found = rows.flatMap(([, , , tenant, destination, shard, eventId]) =>
-    tenant === null ? [] : [{ tenant, destination, shard: Number(shard), eventId }],
+  const found = rows.flatMap(([, , , tenant, destination, shard, ids]) =>
+    tenant === null ? [] : [{ tenant, destination, shard: Number(shard), eventIds: ids?.split(',') ?? null }],
   );
-  return {
-    horizon: horizonOf(first[0]),
-    found,
-    truncated: found.length >= LOOK_LIMIT,
-    asked: refsOf(first[1]),
-    released: refsOf(first[2]),
-  };
+  return { horizon: horizonOf(first[0]), found, asked: refsOf(first[1]), released: refsOf(first[2]) };
+}
+
+/** One row if the publisher that the row `alias` names is this relay's. */
+export function ownerOf(alias: string): string {
+  return `select from outbox.publishers p where p.tenant_id = ${alias}.tenant_id and p.destination = ${alias}.destination
+         and p.shard = ${alias}.shard and ${MINE} limit 1`;
 }
 
 type LookRow = [
   ...[snapshot: string, asked: string | null, released: string | null],
-  ...[tenant: string | null, destination: string, shard: string, eventId: string],
+  ...[tenant: string | null, destination: string, shard: string, ids: string | null],
 ];
 
 /** A transaction id that no server reaches: a first look finds nothing, for an attach begins with a scan. */

@@ -3,7 +3,7 @@ import type { Parked } from '../parking';
 import { refValues } from '../publishers';
 import type { Db } from '../query';
 import { query } from '../query';
-import { HOLDS, STILL_PENDING, holdValues, lostRelay } from './holds';
+import { HOLDS, MINE, STILL_PENDING, holdValues, lostRelay, unguessed } from './holds';
 import type { HeldRelay } from './holds';
 
 /** A plan of a replay waits for it: no time of parking lies before the cut and becomes visible after it. */
@@ -25,7 +25,7 @@ export async function parkOnRelay(
        update outbox.events e
        set status = 'failed', error_code = u.code, error_reason = u.reason, failed_at = clock_timestamp(), attempts = e.attempts + 1
        from held, outbox.publishers p, unnest($7::bigint[], $8::text[], $9::text[]) as u (id, code, reason)
-       where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and p.owner_relay = $1 and p.owner_fence = $2
+       where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and ${MINE}
          and e.tenant_id = $4 and e.event_id = u.id and ${STILL_PENDING}
        returning e.event_id
      ), counted as (
@@ -56,8 +56,8 @@ export async function failCopies(db: Db, held: HeldRelay, ref: PublisherRef, fai
        update outbox.replay_events r
        set status = 'failed', error_code = u.code, error_reason = u.reason, failed_at = clock_timestamp()
        from held, outbox.publishers p, unnest($7::bigint[], $8::text[], $9::text[]) as u (id, code, reason)
-       where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and p.owner_relay = $1 and p.owner_fence = $2
-         and r.tenant_id = $4 and r.copy_id = u.id and r.status = 'pending'
+       where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and ${MINE}
+         and r.tenant_id = $4 and r.copy_id = u.id and ${unguessed(`r.status = 'pending'`)}
        returning r.replay_id
      ), counted as (
        update outbox.replays s set failed = s.failed + c.n
@@ -82,7 +82,7 @@ export async function countRefusals(db: Db, held: HeldRelay, ref: PublisherRef, 
     db,
     `with ${HELD}, counted as (
        update outbox.events e set attempts = e.attempts + 1 from held, outbox.publishers p
-       where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and p.owner_relay = $1 and p.owner_fence = $2
+       where p.tenant_id = $4 and p.destination = $5 and p.shard = $6 and ${MINE}
          and e.tenant_id = $4 and e.event_id = any ($7::bigint[]) and ${STILL_PENDING}
      ) select 1 from held`,
     [...holdValues(held), ...refValues(ref), ids],

@@ -4,7 +4,7 @@ import { PUBLISH_COPIES, copyMembers, countCopies, lockCopies } from './copies';
  * Copies that the ledger names. One that this database has lost while it has its replay is put there as published: the replay, which makes
  * its copies anew from where the database is, finds it and leaves it out.
  */
-export const OF_COPIES = `${copyMembers(15, 'named')}, found as materialized (
+export const OF_COPIES = `${copyMembers(13, 'named')}, found as materialized (
        select c.*, e.event_id is not null and s.replay_id is not null as known, r.status, e.destination, e.shard,
               coalesce(octet_length(e.payload), 0) as bytes
        from held cross join named c

@@ -3,10 +3,10 @@ import type { Db } from '../query';
 import { query } from '../query';
 import { copyValues } from './copies';
 import type { CopyMember } from './copies';
-import { HOLDS, holdValues } from './holds';
+import { HOLDS, holdValues, unguessed } from './holds';
 import type { HeldRelay } from './holds';
 import { COPIES_LEFT, OF_COPIES } from './recover-copies';
-import { bounds, counted, toResult } from './settle';
+import { counted, toResult } from './settle';
 import type { ResultRow, SettleResult } from './settle';
 
 export interface RecoverResult extends SettleResult {
@@ -17,6 +17,8 @@ export interface RecoverResult extends SettleResult {
   /** Of both, decimal string; '0' without any. */
   readonly highestStranger: string;
 }
+
+const NOT_PUBLISHED = unguessed(`e.status <> 'published'`);
 
 /** A committed batch as the ledger has it. */
 interface LedgerBatch {
@@ -50,16 +52,17 @@ export async function recoverChunk(
        where ${HOLDS} and ledger_offset = $4 returning 1
      ), m as materialized (
        select m.*, e.status from held cross join unnest($9::text[], $10::bigint[], $11::bigint[], $12::bigint[]) as m (tenant, id, fingerprint, seq)
-       left join outbox.events e on e.tenant_id = m.tenant and e.event_id = m.id and e.event_id between $13 and $14
-         and outbox.fingerprint(e.dedupe_key, e.created_at) = m.fingerprint
+       left join lateral (
+         select e.status, e.dedupe_key, e.created_at from outbox.events e where e.tenant_id = m.tenant and e.event_id = m.id limit 1
+       ) e on outbox.fingerprint(e.dedupe_key, e.created_at) = m.fingerprint
      ), free as (
        select m.tenant, m.id, m.seq from m, outbox.events e
-       where m.status <> 'published' and e.tenant_id = m.tenant and e.event_id = m.id for update of e skip locked
+       where m.status <> 'published' and e.tenant_id = m.tenant and e.event_id = m.id and ${NOT_PUBLISHED} for update of e skip locked
      ), done as (
        update outbox.events e
        set status = 'published', published_at = clock_timestamp(), topic_partition = null, topic_offset = null,
            batch_relay = $1, batch_seq = m.seq, error_code = null, error_reason = null, failed_at = null
-       from free m where e.tenant_id = m.tenant and e.event_id = m.id and e.status <> 'published'
+       from free m where e.tenant_id = m.tenant and e.event_id = m.id and ${NOT_PUBLISHED}
        returning e.tenant_id, e.destination, e.shard, e.event_id, coalesce(octet_length(e.payload), 0) as bytes
      )${some ? OF_COPIES : ''}, ${some ? counted('done', 'copied', 'restored') : counted('done')}, rest as (
        insert into outbox.unsettled (tenant_id, event_id, replay_id, fingerprint, relay, seq)
@@ -88,7 +91,6 @@ export async function recoverChunk(
       members.map((m) => m.eventId),
       members.map((m) => m.fingerprint),
       members.map((m) => m.seq),
-      ...bounds(members),
       ...(some ? copyValues(copies) : []),
     ],
   );

@@ -67,7 +67,7 @@ async function settle(
   const members = batch.members.filter(({ replayId }) => replayId === null);
   const copies = copiesOf(batch);
   const some = copies.length > 0;
-  const pending = `e.tenant_id = m.tenant and e.event_id = m.id and e.event_id between $13 and $14 and ${STILL_PENDING}`;
+  const pending = `e.tenant_id = m.tenant and e.event_id = m.id and ${STILL_PENDING}`;
   const free = `, free as (
        select m.tenant, m.id, m.partition, m.position from held, m, outbox.events e where ${pending} for update of e skip locked
      )`;
@@ -85,7 +85,7 @@ async function settle(
            batch_relay = $1, batch_seq = $6, error_code = null, error_reason = null
        from held, ${skipLocked ? 'free m' : 'm'} where ${pending}
        returning e.tenant_id, e.destination, e.shard, e.event_id, coalesce(octet_length(e.payload), 0) as bytes
-     )${some ? `${copyMembers(15)}${lockCopies(skipLocked)}${PUBLISH_COPIES}${countCopies('copied')}` : ''}, ${some ? counted('done', 'copied') : counted('done')}, rest as (
+     )${some ? `${copyMembers(13)}${lockCopies(skipLocked)}${PUBLISH_COPIES}${countCopies('copied')}` : ''}, ${some ? counted('done', 'copied') : counted('done')}, rest as (
        insert into outbox.unsettled (tenant_id, event_id, replay_id, fingerprint, relay, seq, topic_partition, topic_offset)
        select m.tenant, m.id, '', m.fingerprint, $1, $6, m.partition, m.position from held, m
        where not exists (select from done d where d.tenant_id = m.tenant and d.event_id = m.id)
@@ -104,7 +104,6 @@ async function settle(
       members.map((m) => m.fingerprint),
       members.map((m) => m.partition),
       members.map((m) => m.offset),
-      ...bounds(members),
       ...(some ? copyValues(copies) : []),
     ],
   );
@@ -158,18 +157,6 @@ export function toResult(held: HeldRelay, rows: readonly ResultRow[], doing: str
     tenant === null ? [] : [{ tenant, destination, shard, events, copies, bytes }],
   );
   return { counts, unsettled: rows[0]?.unsettled ?? 0 };
-}
-
-/** Says nothing new, but shows the planner how narrow the batch is: without it whole histories may be read. */
-export function bounds(members: readonly { readonly eventId: string }[]): [string, string] {
-  let low: bigint | null = null;
-  let high = 0n;
-  for (const { eventId } of members) {
-    const id = BigInt(eventId);
-    if (low === null || id < low) low = id;
-    if (id > high) high = id;
-  }
-  return [String(low ?? 0n), String(high)];
 }
 
 function sqlstateOfCause(error: unknown): string | null {

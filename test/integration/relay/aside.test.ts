@@ -63,7 +63,7 @@ describe('events that wait, on a relay', () => {
     expect(await bringBack(database.pool, relay.held, kafkaOf('keys'), { key: 'a' })).toBe(1);
     expect(idsOf(await relay.claim('keys'))).toEqual([a2, b1]);
     // The look finds what came back.
-    const found = (await look(database.pool, relay.held, seen.horizon)).found.map(({ eventId }) => eventId);
+    const found = (await look(database.pool, relay.held, seen.horizon)).found.flatMap(({ eventIds }) => eventIds ?? []);
     expect(found).toEqual([a2]);
     await forgetReleased(database.pool, kafkaOf('keys'), released);
     expect(await releasedKeys(database.pool, kafkaOf('keys'), 10)).toEqual([]);
