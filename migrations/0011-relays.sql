@@ -60,6 +60,19 @@ create table outbox.unsettled (
   primary key (tenant_id, event_id, replay_id)
 );
 
+-- Topics that relays may have in their transactions, and those that they leave out because a partition cannot take its part.
+create table outbox.topic_admissions (
+  topic      text collate "C" primary key,
+  -- Why and since when it is left out; null = admitted.
+  suspended  jsonb,
+  -- When somebody looks at a suspended one next, and the wait after the last probe that hung.
+  look_at    timestamptz,
+  wait_ms    integer     not null default 0,
+  changed_at timestamptz not null default clock_timestamp()
+);
+create index topic_admissions_changed on outbox.topic_admissions (changed_at);
+create index topic_admissions_due on outbox.topic_admissions (look_at) where suspended is not null;
+
 -- Totals per publisher that the settle counts, in a row that only the relay writes: nobody else can hold its lock.
 create table outbox.relay_counts (
   tenant_id   text collate "C" not null,
@@ -141,11 +154,6 @@ alter table outbox.events add column xid xid8 not null default pg_current_xact_i
 create index events_new on outbox.events (xid) where status = 'pending' and lane = 0 and xid is not null;
 alter table outbox.events add column batch_relay smallint, add column batch_seq bigint;
 
--- Few events per tenant on the average is no promise of few events of each: believing it, the planner looked for an event of a large tenant
--- by any index that begins with the tenant, and read all of its events for each one.
-alter table outbox.events alter column tenant_id set (n_distinct = -0.001);
-alter table outbox.replay_events alter column tenant_id set (n_distinct = -0.001);
-
 -- Copies are found in the same way. Those of a paused replay stay where they are: only the relay knows which are on their way, and
 -- one that Kafka has is published, whatever its status says.
 alter table outbox.replay_events
@@ -172,8 +180,6 @@ update outbox.replays s set fed_up_to = least(s.fed_up_to, g.first - 1)
 from (select tenant_id, replay_id, min(event_id) as first from gone group by tenant_id, replay_id) g
 where s.tenant_id = g.tenant_id and s.replay_id = g.replay_id;
 drop index outbox.replay_events_paused;
-alter table outbox.replay_events alter column tenant_id reset (n_distinct);
-alter table outbox.events alter column tenant_id reset (n_distinct);
 drop index outbox.replay_events_new;
 alter table outbox.replay_events
   drop constraint replay_events_status_check,
@@ -197,6 +203,7 @@ drop index outbox.publishers_owner;
 alter table outbox.publishers drop constraint publishers_owner, drop column detach_asked, drop column given_up, drop column drain,
   drop column owner_fence, drop column owner_relay;
 drop table outbox.relay_counts;
+drop table outbox.topic_admissions;
 drop table outbox.unsettled;
 drop table outbox.relays;
 drop table outbox.servers;

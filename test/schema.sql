@@ -257,6 +257,13 @@ create table outbox.tenants (
   status_why text,
   status_at timestamp with time zone
 );
+create table outbox.topic_admissions (
+  topic text collate "C" not null,
+  suspended jsonb,
+  look_at timestamp with time zone,
+  wait_ms integer not null default 0,
+  changed_at timestamp with time zone not null default clock_timestamp()
+);
 create table outbox.unsettled (
   tenant_id text collate "C" not null,
   event_id bigint not null,
@@ -317,6 +324,7 @@ alter table outbox.tenants add constraint tenants_pkey PRIMARY KEY (tenant_id);
 alter table outbox.tenants add constraint tenants_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text));
 alter table outbox.tenants add constraint tenants_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text])));
 alter table outbox.tenants add constraint tenants_tenant_id_check CHECK (((tenant_id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'::text) AND (length(tenant_id) <= 100)));
+alter table outbox.topic_admissions add constraint topic_admissions_pkey PRIMARY KEY (topic);
 alter table outbox.unsettled add constraint unsettled_pkey PRIMARY KEY (tenant_id, event_id, replay_id);
 
 -- indexes
@@ -361,6 +369,9 @@ CREATE UNIQUE INDEX replays_pkey ON outbox.replays USING btree (tenant_id, repla
 CREATE INDEX replays_visits ON outbox.replays USING btree (visit_at) WHERE (visit_at IS NOT NULL);
 CREATE UNIQUE INDEX servers_pkey ON outbox.servers USING btree (server);
 CREATE UNIQUE INDEX tenants_pkey ON outbox.tenants USING btree (tenant_id);
+CREATE INDEX topic_admissions_changed ON outbox.topic_admissions USING btree (changed_at);
+CREATE INDEX topic_admissions_due ON outbox.topic_admissions USING btree (look_at) WHERE (suspended IS NOT NULL);
+CREATE UNIQUE INDEX topic_admissions_pkey ON outbox.topic_admissions USING btree (topic);
 CREATE UNIQUE INDEX unsettled_pkey ON outbox.unsettled USING btree (tenant_id, event_id, replay_id);
 
 -- functions

@@ -33,9 +33,9 @@ const REPLICATED: Readonly<Record<string, string>> = {
 
 /**
  * Starts three brokers, each with a guard of its own so that none outlives this process. They share a cluster id, which the
- * stack reads from its state file: written beforehand.
+ * stack reads from its state file: written beforehand. `settings`: the brokers', beside those of all clusters.
  */
-export async function startKafkaCluster(): Promise<KafkaCluster> {
+export async function startKafkaCluster(settings: Readonly<Record<string, string>> = {}): Promise<KafkaCluster> {
   const taken = new Set<number>();
   const free = async (): Promise<number> => {
     const port = await choosePort('', {}, undefined, taken);
@@ -62,7 +62,7 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
           OUTBOX_STACK_KAFKA_PORT: String(ports[index]?.broker),
           OUTBOX_STACK_KAFKA_CONTROLLER_PORT: String(ports[index]?.controller),
         },
-        kafkaOverrides: { ...REPLICATED, 'node.id': String(id), 'controller.quorum.voters': voters },
+        kafkaOverrides: { ...REPLICATED, ...settings, 'node.id': String(id), 'controller.quorum.voters': voters },
       }),
     ),
   );

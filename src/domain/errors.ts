@@ -10,6 +10,7 @@ export const ERROR_CODES = {
   KAFKA_NOT_AUTHORIZED: { retryable: true, breaker: true, park: false },
   KAFKA_TOPIC_MISSING: { retryable: true, breaker: true, park: false },
   KAFKA_TOPIC_FORBIDDEN: { retryable: true, breaker: true, park: false },
+  KAFKA_TOPIC_UNAVAILABLE: { retryable: true, breaker: true, park: false },
   KAFKA_TOPIC_NOT_ALLOWED: { retryable: true, breaker: true, park: false },
   KAFKA_REFUSED: { retryable: true, breaker: true, park: false },
   KAFKA_FENCED: { retryable: true, breaker: false, park: false },

@@ -42,6 +42,8 @@ export const FAILPOINT_NAMES = [
   'relay_after_settle',
   'relay_before_detach',
   'relay_after_detach',
+  'relay_before_move',
+  'relay_after_move',
   'relay_after_complete',
 ] as const;
 

@@ -11,11 +11,11 @@ import { ensureLedger, ledgerState } from './ledger/ledger-topic';
 import type { LedgerState, LedgerTopicOptions } from './ledger/ledger-topic';
 import { producerName, relaySettings, relayTransactionalId } from './relay-settings';
 import type { RelayKafkaOptions, RelaySettings } from './relay-settings';
-import { isWritable } from './topic-health';
-import type { BlockedTopic } from './topic-health';
+import { isWritable, standingOf } from './topic-health';
+import type { BlockedTopic, Standing } from './topic-health';
 import { describeTransaction } from './transaction/describe';
-import { probePartitions } from './transaction/probe';
-import type { ProbeResult } from './transaction/probe';
+import { Prober } from './transaction/prober';
+import type { ProbeResult } from './transaction/prober';
 import { RelayProducer } from './transaction/relay-producer';
 import { topicId } from './wire/topic-id';
 import type { DescribedTransaction } from './wire/describe-transactions';
@@ -99,13 +99,29 @@ export class RelayKafka {
     return found.id;
   }
 
+  /** How these topics stand by metadata that is `maxAgeMs` old at most; those that are missing or forbidden are left out. */
+  async standing(topics: readonly string[], maxAgeMs: number): Promise<ReadonlyMap<string, Standing>> {
+    const known = await this.#shared.directory.lookUp(topics, maxAgeMs);
+    const found = topics.map((topic) => [topic, standingOf(topic, known.get(topic))] as const);
+    return new Map(found.flatMap(([topic, standing]) => (standing === null ? [] : [[topic, standing]])));
+  }
+
   /**
-   * Whether transactions with these partitions end. `slot` names the probe's transactional id: two probes of one slot fence each other,
-   * and one that found a partition pending keeps its slot until that has healed.
+   * An id for probes. `slot` names it: two of one slot fence each other. Whoever makes it destroys it.
    */
-  probe(slot: string, topics: readonly TopicPartitions[], limitMs: number): Promise<ProbeResult> {
+  prober(slot: string): Prober {
     const { installation, kafka } = this.#settings;
-    return probePartitions(kafka, `${installation}.${kafka.installId}.probe-${slot}`, topics, limitMs);
+    return new Prober(kafka, `${installation}.${kafka.installId}.probe-${slot}`);
+  }
+
+  /** Whether transactions with these partitions end, by a prober that is not kept. */
+  async probe(slot: string, topics: readonly TopicPartitions[], limitMs: number): Promise<ProbeResult> {
+    const prober = this.prober(slot);
+    try {
+      return await prober.probe(topics, limitMs);
+    } finally {
+      prober.destroy();
+    }
   }
 
   /** The relay's last transaction as its coordinator has it, without taking over; null = it never had one, or it has expired. */

@@ -1,14 +1,14 @@
 import type { DrainAddress, DrainEnd, DrainFailure, DrainRequest } from '../domain/drain';
 import { publisherId } from '../domain/publisher';
 import type { PublisherRef } from '../domain/publisher';
-import { grantable, refill, spend, waitForTokens } from '../domain/quota';
-import type { Grant, QuotaConfig, QuotaState } from '../domain/quota';
+import type { Grant } from '../domain/quota';
 import type { Lane } from '../domain/event';
 import type { BlockedTopic } from '../kafka/topic-health';
 import { MetAside } from './aside';
 import { BlockedTopics } from './blocked-topics';
 import { CopyLane } from './copy-lane';
 import { IdQueue, compareIds } from './id-queue';
+import { Tokens } from './tokens';
 
 /** What a drain leaves in the publisher's row: whoever has the relay then goes on with it and completes it. */
 export interface RelayDrain {
@@ -54,9 +54,7 @@ export class Attachment {
   batches = 0;
   /** How often it had to wait for tokens. */
   denials = 0;
-  /** Claimed and not settled, of the quota's tokens. */
-  #taken = { events: 0, bytes: 0 };
-  #quota: QuotaState | null;
+  readonly tokens = new Tokens();
   /** Raised when something that was aside is brought back, or may have to be. */
   generation = 0;
   readonly aside = new MetAside();
@@ -84,7 +82,7 @@ export class Attachment {
     this.topics = new BlockedTopics(!asks);
     this.id = publisherId(ref);
     this.lastEventAt = now;
-    this.#quota = drain.request.quota ?? null;
+    this.tokens.begin(drain.request);
   }
 
   /** One that is to be detached leaves all the same: its end is then the newer drain's outcome. */
@@ -93,7 +91,7 @@ export class Attachment {
     this.asks ||= asks;
     this.reviewing = this.asks;
     this.topics.known = !this.asks;
-    this.#quota = drain.request.quota ?? null;
+    this.tokens.begin(drain.request);
     this.lastEventAt = now;
     this.published = 0;
     this.parked = 0;
@@ -189,6 +187,7 @@ export class Attachment {
   /** Everything of it is back. */
   unblock(topic: string): void {
     this.topics.delete(topic);
+    this.copies.wake();
     this.judgeAnew();
   }
 
@@ -196,21 +195,8 @@ export class Attachment {
   allowance(now: number, events: number): Grant {
     const { request } = this.drain;
     const probe =
-      request.probe === true ? Math.max(0, request.events - this.#taken.events - this.published - this.parked) : events;
-    const wanted = Math.min(events, probe, this.#most);
-    const config = this.#config();
-    if (config === null || this.#quota === null || wanted === 0) return { events: wanted, bytes: null };
-    this.#quota = refill(this.#quota, config, now);
-    const free = spend(this.#quota, config, this.#taken.events, this.#taken.bytes);
-    return grantable(free, config, wanted);
-  }
-
-  /** ms until its quota allows something; null = never, 0 = now. */
-  waitMs(now: number): number | null {
-    const config = this.#config();
-    if (config === null || this.#quota === null) return 0;
-    this.#quota = refill(this.#quota, config, now);
-    return waitForTokens(spend(this.#quota, config, this.#taken.events, this.#taken.bytes), config, 1);
+      request.probe === true ? Math.max(0, request.events - this.tokens.taken - this.published - this.parked) : events;
+    return this.tokens.grant(now, Math.min(events, probe, this.#most));
   }
 
   /** So many were refused together, and one of them is why: the next claims are half as large, until it stands alone. */
@@ -218,28 +204,21 @@ export class Attachment {
     this.#most = Math.max(1, Math.floor(Math.min(refused, this.#most) / 2));
   }
 
-  took(events: number, bytes: number): void {
-    this.#taken = { events: this.#taken.events + events, bytes: this.#taken.bytes + bytes };
-  }
-
-  gaveBack(events: number, bytes: number): void {
-    this.#taken = { events: this.#taken.events - events, bytes: this.#taken.bytes - bytes };
-  }
-
-  /** So much of it was committed. */
-  paid(events: number, bytes: number): void {
+  /** Something of it was committed. */
+  succeeded(): void {
     this.#most *= 2;
     this.alone = Math.max(0, this.alone - 1);
-    const config = this.#config();
-    if (config !== null && this.#quota !== null) this.#quota = spend(this.#quota, config, events, bytes);
   }
 
-  /** The bucket as it goes back to the workflow; null = unlimited. */
-  get quota(): QuotaState | null {
-    return this.#quota;
-  }
-
-  #config(): QuotaConfig | null {
-    return this.drain.request.quota ?? null;
+  /** Of a relay that gave the publisher up while its drain goes on. */
+  inherit(before: Attachment): void {
+    this.tokens.inherit(before.tokens);
+    this.published = before.published;
+    this.parked = before.parked;
+    this.batches = before.batches;
+    this.denials = before.denials;
+    this.publishedAt = before.publishedAt;
+    this.lastEventAt = before.lastEventAt;
+    this.alone = before.alone;
   }
 }

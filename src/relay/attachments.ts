@@ -105,7 +105,7 @@ export class Attachments {
       else this.shares.ready(id, lane === 'live' ? attachment.waiting : Infinity, lane);
     }
     if (allowed || !attachment.hasWork) return;
-    const wait = attachment.waitMs(now);
+    const wait = attachment.tokens.waitMs(now);
     // 0: what is on its way has its tokens, and a settle judges anew.
     if (wait === null || wait <= 0) return;
     this.#waiting.set(id, now + wait);

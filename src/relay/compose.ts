@@ -77,7 +77,7 @@ export async function compose(
       if (events.length === 0) continue;
       const bytes = sizes.reduce((sum, size) => sum + size, 0);
       inFlight.exclude(events.map(({ event }) => flightId(event)));
-      attachment.took(events.length, bytes);
+      attachment.tokens.took(events.length, bytes);
       attachment.onTheWay += 1;
       attachment.lastEventAt = Date.now();
       groups.push({ attachment, lane, events, bytes, revision });

@@ -12,12 +12,22 @@ export class CopyLane {
   /** A look has been into the lane since the attachment. */
   known = false;
   #waiting = false;
+  #resting = false;
   #cursor = '0';
   /** Lowest copy that was found since the last claim began: the claim may have begun before it could be seen. */
   #lowest: string | null = null;
 
   get waiting(): boolean {
-    return this.#waiting;
+    return this.#waiting && !this.#resting;
+  }
+
+  /** A topic of them takes nothing for now: none is claimed until one of the publisher's topics is well again. */
+  rest(): void {
+    this.#resting = true;
+  }
+
+  wake(): void {
+    this.#resting = false;
   }
 
   /** Id of the last copy that a claim has read. */

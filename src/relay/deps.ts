@@ -3,16 +3,18 @@ import type { ErrorCode } from '../domain/errors';
 import type { PublisherRef } from '../domain/publisher';
 import type { Db } from '../postgres/query';
 import type { RelayKafka } from '../kafka/relay-kafka';
+import type { AdmissionObserver, TopicAdmission } from './admission/topic-admission';
 
 /**
  * lease    a main one for itself           orphan   one whose worker is gone, with its publishers
+ * spare    one that another's publishers are to go on with
  * server   one that nobody has: for a new Postgres server, or because its ledger grows old; given back at once
  * doubt    its own, after a doubt          renewed  its own, because its ledger grows old
  */
-export type TakeOverReason = 'lease' | 'orphan' | 'server' | 'doubt' | 'renewed';
+export type TakeOverReason = 'lease' | 'orphan' | 'spare' | 'server' | 'doubt' | 'renewed';
 
 /** What counts and logs; injected, so that a relay knows neither prom-client nor pino. */
-export interface RelayObserver {
+export interface RelayObserver extends AdmissionObserver {
   /** `oldest`: when the oldest event of the batch was accepted, ISO-8601. */
   published(ref: PublisherRef, count: number, oldest: string): void;
   /** Copies of replays, beside the events themselves. */
@@ -32,13 +34,16 @@ export interface RelayObserver {
   took(step: 'claim' | 'settle', ms: number): void;
   /** The relay gives its fence up, or cannot be taken over; told once each. */
   doubt(relay: number, code: ErrorCode, message: string): void;
-  note(what: string, details: Readonly<Record<string, unknown>>): void;
+  /** Its publishers went on with another relay, `to`, while it waits for partitions that cannot take their part. */
+  retired(relay: number, to: number, publishers: number, ms: number): void;
 }
 
 /** What all relays of one worker share. */
 export interface RelayDeps {
   readonly db: Db;
   readonly kafka: RelayKafka;
+  /** Of all relays of the worker. */
+  readonly admission: TopicAdmission;
   readonly observer: RelayObserver;
   /** Identity of this worker process, as rows and outcomes name it. */
   readonly worker: string;

@@ -46,7 +46,7 @@ function endIfDue({ deps, set }: RunState, attachment: Attachment, now: number):
   if (request.probe === true && attachment.published + attachment.parked >= request.events) {
     return set.end(attachment, 'granted');
   }
-  const waits = attachment.waitMs(now);
+  const waits = attachment.tokens.waitMs(now);
   if (attachment.hasWork && (waits === null || waits > LONGEST_TOKEN_WAIT_MS)) return set.end(attachment, 'granted');
   const lingerMs = request.probe === true ? 0 : deps.lingerMs;
   if (attachment.hasWork || !attachment.copies.known) return;

@@ -22,7 +22,7 @@ interface DrainInRow extends RelayDrain, Partial<EndedDrain> {
 }
 
 export function endedOf(attachment: Attachment): EndedDrain {
-  const { ending, failure, parked, batches, topics, refusedTopic, quota, publishedAt, denials } = attachment;
+  const { ending, failure, parked, batches, topics, refusedTopic, tokens, publishedAt, denials } = attachment;
   const blocked = [...topics.all.keys(), ...(refusedTopic === null ? [] : [refusedTopic])];
   const quietMs = publishedAt === null ? null : Date.now() - publishedAt;
   return {
@@ -31,7 +31,7 @@ export function endedOf(attachment: Attachment): EndedDrain {
     parked,
     batches,
     blockedTopics: blocked.slice(0, 20),
-    quota,
+    quota: tokens.quota,
     quietMs,
     denials,
   };

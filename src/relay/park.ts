@@ -30,8 +30,3 @@ export async function parkClaimed(state: RunState, attachment: Attachment, parke
 export function parkedOf(event: OutboxEvent, why: { readonly code: string; readonly reason: string }): Parked {
   return { eventId: event.id, copyId: event.replay?.copyId, code: why.code, reason: why.reason };
 }
-
-/** A topic that takes nothing, from anybody. */
-export function isTopicRefusal(code: string): boolean {
-  return ['KAFKA_TOPIC_MISSING', 'KAFKA_TOPIC_FORBIDDEN', 'KAFKA_TOPIC_NOT_ALLOWED'].includes(code);
-}

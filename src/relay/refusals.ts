@@ -1,6 +1,7 @@
 import { ERROR_CODES } from '../domain/errors';
 import { DEFAULT_MAX_ATTEMPTS } from '../domain/hold-key';
 import { isTopicCode } from '../kafka/topic-health';
+import type { BlockedTopic } from '../kafka/topic-health';
 import type { Refusal } from '../kafka/transaction/types';
 import { countRefusals } from '../postgres/relay/park';
 import { parkClaimed, parkedOf } from './park';
@@ -13,7 +14,7 @@ export function release(state: RunState, { groups }: Prepared): void {
   const now = Date.now();
   for (const { attachment, lane, events, bytes } of groups) {
     state.inFlight.dropped(events.map(({ event }) => flightId(event)));
-    attachment.gaveBack(events.length, bytes);
+    attachment.tokens.gaveBack(events.length, bytes);
     attachment.onTheWay -= 1;
     if (lane === 'live') attachment.rescan();
     else attachment.copies.found(events[0]?.event.replay?.copyId ?? '1');
@@ -36,13 +37,15 @@ export async function handleRefusals(state: RunState, prepared: Prepared, refusa
     const { topic, code, reason } = refusal;
     const blocked = isTopicCode(code) ? { topic, code, reason } : null;
     if (blocked !== null) state.topics.add(blocked, Date.now());
+    if (code === 'KAFKA_TOPIC_UNAVAILABLE') state.deps.admission.lost(topic, reason, false);
     const byGroup = new Map<number, number[]>();
     for (const { group, index } of refusal.events) byGroup.set(group, [...(byGroup.get(group) ?? []), index]);
     for (const [g, indexes] of byGroup) {
       const group = prepared.groups[g];
       if (group === undefined) continue;
       // Copies do not wait for a topic: the drain would end as failed again and again, and new events would wait with it.
-      if (blocked !== null && group.lane === 'replay') await refusedForGood(state, group, indexes, refusal);
+      if (blocked !== null && group.lane === 'replay' && waitsFor(blocked)) copiesWait(state, group, [blocked]);
+      else if (blocked !== null && group.lane === 'replay') await refusedForGood(state, group, indexes, refusal);
       else if (blocked !== null) group.attachment.block(blocked);
       else if (!ERROR_CODES[code].park) endWith(state, group, refusal);
       else if (refusal.byItself) await refusedByItself(state, group, indexes, refusal);
@@ -54,6 +57,21 @@ export async function handleRefusals(state: RunState, prepared: Prepared, refusa
     }
   }
   release(state, prepared);
+}
+
+/** An outage parks nothing: even copies wait until it is over. */
+export function waitsFor(topic: BlockedTopic | undefined): boolean {
+  return topic?.code === 'KAFKA_TOPIC_UNAVAILABLE';
+}
+
+/** All copies of the publisher, for their lane has one cursor. */
+export function copiesWait(state: RunState, { attachment }: PreparedGroup, topics: readonly BlockedTopic[]): void {
+  attachment.copies.rest();
+  for (const topic of topics) {
+    attachment.block(topic);
+    state.topics.add(topic, Date.now());
+  }
+  state.tending.set();
 }
 
 function endWith(state: RunState, { attachment }: PreparedGroup, { topic, code, reason }: Refusal): void {

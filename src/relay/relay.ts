@@ -6,26 +6,32 @@ import type { AttachAnswer } from '../postgres/relay/attach';
 import type { RelayDrain } from './attachment';
 import type { RelayDeps, TakeOverReason } from './deps';
 import { RelayRun } from './run';
+import { whileHanging } from './retire/hanging';
+import type { Parting, Received } from './retire/receive';
 import { takeOver } from './take-over';
+import type { TakenOver } from './take-over';
 
 export type RelayState = 'taking over' | 'running' | 'halted' | 'ended';
 
 /** A doubt is resolved at once. Then this is the first wait after a take-over that failed, ms; it doubles up to the second. */
 const RETRY_MS = 100;
 const MOST_RETRY_MS = 5_000;
-/** How long a drain waits for a relay that is being taken over, ms: its activity is tried elsewhere after it. */
-const ATTACH_PATIENCE_MS = 10_000;
+/** How long a drain waits for a relay that is being taken over, ms: then another one may be better. */
+const ATTACH_PATIENCE_MS = 1_000;
 
 /**
  * One relay that this worker holds:
  *
- *   taking over ─→ running ── a doubt ─→ taking over (new fence, adopts its publishers)
+ *   taking over ─→ running ── a doubt ─→ taking over (new fence, adopts its publishers, if they have not moved to another relay meanwhile)
  *        │  └─ the ledger contradicts ─→ halted (an operator decides)
  *        └─ leased by another, or the worker stops ─→ ended
  */
 export class Relay {
   #state: RelayState = 'taking over';
   #run: RelayRun | null = null;
+  /** A spare has no publishers but those of a relay that waits. */
+  isSpare: boolean;
+  #parting: Parting | null = null;
   readonly #waiting = new Set<() => void>();
   readonly #stop = new AbortController();
   readonly done: Promise<void>;
@@ -35,7 +41,10 @@ export class Relay {
     readonly relay: number,
     /** Of its first take-over. */
     private readonly reason: TakeOverReason,
+    /** Finds a relay for this one's publishers to go on with. */
+    private readonly part: (from: Parting) => Promise<Received | null>,
   ) {
+    this.isSpare = reason === 'spare';
     this.done = this.#live();
   }
 
@@ -47,8 +56,8 @@ export class Relay {
     return this.#run?.publishers ?? 0;
   }
 
-  /** Attaches, after a take-over under way. Rejects with SHUTTING_DOWN when the relay has ended, POSTGRES_UNAVAILABLE when it takes too long. */
-  async attach(ref: PublisherRef, drain: RelayDrain): Promise<AttachAnswer> {
+  /** Attaches, after a take-over under way; null when that takes too long. Rejects with SHUTTING_DOWN when the relay has ended. */
+  async attach(ref: PublisherRef, drain: RelayDrain): Promise<AttachAnswer | null> {
     const until = Date.now() + ATTACH_PATIENCE_MS;
     while (this.#run === null) {
       if (this.#state === 'ended' || this.#state === 'halted') {
@@ -58,15 +67,23 @@ export class Relay {
         );
       }
       const left = until - Date.now();
-      if (left <= 0) {
-        throw new OutboxError(
-          'KAFKA_UNAVAILABLE',
-          `Relay ${this.relay} could not be taken over yet. Look at its last doubt; the drain is tried again.`,
-        );
-      }
+      if (left <= 0) return null;
       await this.#changed(Math.min(left, 1_000));
     }
     return this.#run.attach(ref, drain);
+  }
+
+  /** True once it is taken over, if that is within `ms`. */
+  async runs(ms: number): Promise<boolean> {
+    const until = Date.now() + ms;
+    while (this.#run === null && this.#state === 'taking over' && Date.now() < until)
+      await this.#changed(until - Date.now());
+    return this.#run !== null;
+  }
+
+  /** Takes the publishers of another relay; null = it does not run now, or the other one is another worker's by now. */
+  async receive(from: Parting): Promise<Received | null> {
+    return this.#run?.receive(from) ?? null;
   }
 
   /** Takes itself over anew after its batch in flight: its partition has been still for so long that the ledger's retention comes near. */
@@ -87,8 +104,9 @@ export class Relay {
     while (!signal.aborted) {
       this.#become('taking over', null);
       try {
-        const taken = await takeOver(this.deps, this.relay, reason);
+        const taken = await this.#takeOver(reason);
         wait = 0;
+        this.#parting = null;
         reason = 'renewed';
         if (signal.aborted) taken.producer.destroy();
         else {
@@ -97,14 +115,46 @@ export class Relay {
           await run.run(signal);
         }
       } catch (error) {
+        const run = this.#run;
         if (await this.#ends(error)) return;
-        if (this.#run !== null) reason = 'doubt';
+        if (run !== null) {
+          reason = 'doubt';
+          this.#parting = run.parting;
+          if (run.isRetired) await this.#partNow();
+        }
         await delay(wait, undefined, { signal }).catch(() => undefined);
         wait = Math.min(MOST_RETRY_MS, Math.max(RETRY_MS, wait * 2));
       }
     }
     this.#become('ended', null);
     await releaseLeases(this.deps.db, this.deps.worker, [this.relay]).catch(() => undefined);
+  }
+
+  /** While it hangs on a partition that is not the ledger's, its publishers go on with another relay. */
+  async #takeOver(reason: TakeOverReason): Promise<TakenOver> {
+    const over = new AbortController();
+    const hanging = whileHanging(this.deps, this.relay, over.signal, () => this.#partNow());
+    try {
+      return await takeOver(this.deps, this.relay, reason, (held) => {
+        if (this.#parting !== null) this.#parting = { ...this.#parting, held };
+      });
+    } finally {
+      over.abort();
+      await hanging;
+    }
+  }
+
+  /** Once: what is left then, because its row is locked, is adopted by the take-over. */
+  async #partNow(): Promise<void> {
+    if (this.#parting === null) return;
+    const received = await this.part(this.#parting).catch((error: unknown) => {
+      this.deps.observer.note('publishers could not go on with another relay', {
+        relay: this.relay,
+        error: errorMessage(error),
+      });
+      return null;
+    });
+    if (received !== null && received.left === 0) this.#parting = null;
   }
 
   /** True for what another take-over by this worker cannot mend. */

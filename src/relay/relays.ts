@@ -5,10 +5,12 @@ import type { AttachAnswer } from '../postgres/relay/attach';
 import { untoldDrains } from '../postgres/relay/detach';
 import { readLeases, releaseLeases, renewLeases } from '../postgres/relay/leases';
 import type { RelayLease } from '../postgres/relay/leases';
+import { TopicAdmission } from './admission/topic-admission';
 import type { RelayDrain } from './attachment';
 import type { RelayDeps, TakeOverReason } from './deps';
 import { tellAll } from './keeping';
 import { Relay } from './relay';
+import type { Parting, Received } from './retire/receive';
 import { Sleepers } from './sleepers';
 import { takeOver } from './take-over';
 
@@ -21,6 +23,9 @@ const ATTACH_RETRY_MS = 50;
 /** Outcomes that nobody has told after this time (ms): whoever detached died. */
 const UNTOLD_MS = 5_000;
 const UNTOLD_AT_ONCE = 200;
+/** Spares that are taken over, one after the other, until one is within its time, ms. */
+const SPARES_TRIED = 3;
+const SPARE_MS = 1_500;
 
 /**
  * The relays of one worker: leases a main one, takes over those of dead workers with all their publishers, and on a new Postgres server those
@@ -34,11 +39,14 @@ export class Relays {
   #loop: Promise<void> = Promise.resolve();
   #recovery: Promise<void> | null = null;
 
+  private readonly deps: RelayDeps;
+
   constructor(
-    private readonly deps: RelayDeps,
+    deps: Omit<RelayDeps, 'admission'>,
     private readonly mains = 1,
   ) {
-    this.#sleepers = new Sleepers(deps);
+    this.deps = { ...deps, admission: new TopicAdmission(deps.db, deps.kafka, deps.observer) };
+    this.#sleepers = new Sleepers(this.deps);
   }
 
   start(): void {
@@ -52,11 +60,17 @@ export class Relays {
     await this.#recovery;
     await this.#sleepers.stop();
     await Promise.all([...this.#relays.values()].map((relay) => relay.stop()));
+    await this.deps.admission.stop();
   }
 
   /** How this worker's relays stand. */
   states(): { readonly relay: number; readonly state: string; readonly publishers: number }[] {
     return [...this.#relays.values()].map(({ relay, state, publishers }) => ({ relay, state, publishers }));
+  }
+
+  /** Topics that relays leave out, of all workers. */
+  get suspendedTopics(): number {
+    return this.deps.admission.suspended;
   }
 
   /**
@@ -74,15 +88,45 @@ export class Relays {
     }
   }
 
-  /** The running one with the fewest publishers, else one that is being taken over. */
+  /** The running one with the fewest publishers that is no spare, else one that is being taken over. */
   #choose(): Relay | null {
     const usable = [...this.#relays.values()].filter(({ state }) => state === 'running' || state === 'taking over');
     const running = usable.filter(({ state }) => state === 'running');
-    const [first, ...others] = running.length > 0 ? running : usable;
-    return others.reduce<Relay | null>(
-      (best, one) => (best === null || one.publishers < best.publishers ? one : best),
-      first ?? null,
-    );
+    const mains = running.filter(({ isSpare }) => !isSpare);
+    return fewest(mains.length > 0 ? mains : running.length > 0 ? running : usable);
+  }
+
+  /** Its publishers go on with another one that runs, a spare if there is one, which is no spare then. */
+  async #part(relay: number, from: Parting): Promise<Received | null> {
+    const began = performance.now();
+    const standIn = await this.#standIn(relay);
+    const received = (await standIn?.receive(from)) ?? null;
+    if (standIn === null || received === null) return null;
+    const parted = this.#relays.get(relay);
+    if (standIn.isSpare && parted !== undefined) {
+      standIn.isSpare = false;
+      parted.isSpare = true;
+    }
+    this.deps.observer.retired(relay, standIn.relay, received.publishers, performance.now() - began);
+    return received;
+  }
+
+  async #standIn(relay: number): Promise<Relay | null> {
+    const running = (): Relay[] =>
+      [...this.#relays.values()].filter((one) => one.relay !== relay && one.state === 'running');
+    const found = fewest(running().filter(({ isSpare }) => isSpare)) ?? fewest(running());
+    if (found !== null) return found;
+    const free = (await readLeases(this.deps.db)).filter((one) => this.#isFree(one) && one.publishers === 0);
+    // The ledger of one of them may be where Kafka is sick, too.
+    for (const one of shuffled(free).slice(0, SPARES_TRIED)) {
+      const spare = this.#take(one.relay, 'spare');
+      if (await spare.runs(SPARE_MS)) return spare;
+    }
+    return fewest(running());
+  }
+
+  #isFree({ relay, holder, halted }: RelayLease): boolean {
+    return holder === null && !halted && !this.#relays.has(relay) && !this.#recovering.has(relay);
   }
 
   #unattached(answer: AttachAnswer | null): OutboxError {
@@ -91,7 +135,7 @@ export class Relays {
         ? `relay ${answer.relay} has the publisher and does not give it up`
         : answer?.kind === 'unrecovered'
           ? `relays ${answer.relays.slice(0, 10).join(', ')} are not taken over on this Postgres server yet`
-          : 'this worker holds no relay';
+          : 'this worker has no relay that runs';
     return new OutboxError(
       'KAFKA_UNAVAILABLE',
       `The publisher could not be attached: ${why}. Look at outboxctl doctor; it is tried again.`,
@@ -101,13 +145,26 @@ export class Relays {
   async #run(): Promise<void> {
     for (let round = 0; !this.#stop.signal.aborted; round += 1) {
       try {
-        await this.#tend(await this.#lease());
+        const leases = await this.#lease();
+        await this.#tickAdmission();
+        await this.#tend(leases);
         this.#sleepers.look();
         if (round % 5 === 0) await tellAll(this.deps, await untoldDrains(this.deps.db, UNTOLD_MS, UNTOLD_AT_ONCE));
       } catch (error) {
         this.deps.observer.note('leases of relays could not be tended', { error: errorMessage(error) });
       }
       await delay(round === 0 ? 100 : EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    }
+  }
+
+  /** Before the first relay is taken it hears of all that is known from before. */
+  async #tickAdmission(): Promise<void> {
+    try {
+      await this.deps.admission.tick();
+    } catch (error) {
+      this.deps.observer.note('what topics may be sent to could not be read or written', {
+        error: errorMessage(error),
+      });
     }
   }
 
@@ -118,13 +175,12 @@ export class Relays {
   }
 
   async #tend(leases: readonly RelayLease[]): Promise<void> {
-    const free = leases.filter(
-      ({ relay, holder, halted }) =>
-        holder === null && !halted && !this.#relays.has(relay) && !this.#recovering.has(relay),
-    );
+    const free = leases.filter((one) => this.#isFree(one));
+    this.#giveSparesBack();
     // A dead worker's first: their publishers wait.
     for (const { relay, publishers } of free) if (publishers > 0) this.#take(relay, 'orphan');
-    const lacking = this.mains - [...this.#relays.values()].filter(({ state }) => state !== 'halted').length;
+    const own = [...this.#relays.values()].filter(({ state, isSpare }) => state !== 'halted' && !isSpare);
+    const lacking = this.mains - own.length;
     const mains = shuffled(free.filter(({ publishers }) => publishers === 0)).slice(0, Math.max(0, lacking));
     for (const { relay } of mains) this.#take(relay, 'lease');
     const stale = leases.filter(({ stillMs }) => stillMs > this.deps.ledgerRetentionMs / 4);
@@ -139,8 +195,18 @@ export class Relays {
     );
   }
 
-  #take(relay: number, reason: TakeOverReason): void {
-    this.#relays.set(relay, new Relay(this.deps, relay, reason));
+  #take(relay: number, reason: TakeOverReason): Relay {
+    const taken = new Relay(this.deps, relay, reason, (from) => this.#part(relay, from));
+    this.#relays.set(relay, taken);
+    return taken;
+  }
+
+  /** One is kept for the next time that it is needed. One that is being taken over may still have publishers in its rows. */
+  #giveSparesBack(): void {
+    const [, ...idle] = [...this.#relays.values()].filter(
+      ({ isSpare, state, publishers }) => isSpare && state === 'running' && publishers === 0,
+    );
+    for (const spare of idle) void spare.stop();
   }
 
   /** Takes over one relay after the other, until none is left, and gives each back at once. */
@@ -163,6 +229,13 @@ export class Relays {
       }
     }
   }
+}
+
+function fewest(relays: readonly Relay[]): Relay | null {
+  return relays.reduce<Relay | null>(
+    (best, one) => (best === null || one.publishers < best.publishers ? one : best),
+    null,
+  );
 }
 
 /** Workers that start together should not all want the same relay. */

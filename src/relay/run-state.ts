@@ -37,8 +37,29 @@ export class RunState {
     this.pace = new Pace({ maxEvents: deps.batchEvents, maxBytes: deps.batchBytes });
   }
 
+  readonly #enders = new Set<() => void>();
+  /** Set when the run has ended: everything that it sent is settled, or can never be committed. */
+  isClean = false;
+  /** A commit was sent, and what became of it is not known. */
+  isUndecided = false;
+  /** Topics kept the last transaction from being committed, and everything else goes on without them. */
+  isRetired = false;
+
   /** What an attach met beside the loops: the run ends with it. */
   failure: { readonly error: unknown } | null = null;
+
+  /** Waits for `work`, or until the run is over: it may wait for what ended the run. */
+  async unlessOver<T>(work: Promise<T>): Promise<T | null> {
+    let end: () => void = () => undefined;
+    const over = new Promise<null>((resolve) => (end = () => resolve(null)));
+    this.#enders.add(end);
+    if (this.over) end();
+    try {
+      return await Promise.race([work, over]);
+    } finally {
+      this.#enders.delete(end);
+    }
+  }
 
   fail(error: unknown): void {
     this.failure ??= { error };
@@ -47,6 +68,7 @@ export class RunState {
 
   end(): void {
     this.over = true;
+    for (const end of this.#enders) end();
     this.work.set();
     this.leaving.set();
     this.tending.set();

@@ -8,6 +8,8 @@ import type { RelayDeps } from './deps';
 import { keepOn } from './keeping';
 import { lookOn, lookOnce } from './looking';
 import { lookForCopiesOn } from './looking-copies';
+import { receive } from './retire/receive';
+import type { Parting, Received } from './retire/receive';
 import { RunState } from './run-state';
 import { sendOn } from './sending';
 import type { TakenOver } from './take-over';
@@ -22,6 +24,22 @@ export class RelayRun {
 
   constructor(deps: RelayDeps, { held, producer }: TakenOver) {
     this.#state = new RunState(deps, held, producer);
+  }
+
+  /** How the run left the relay, for its publishers to go on with another one; null = not all of what was sent is decided. */
+  get parting(): Parting | null {
+    const { isClean, held, set } = this.#state;
+    return isClean ? { held, upTo: held.fence, attached: new Map([...set.all()].map((one) => [one.id, one])) } : null;
+  }
+
+  /** Topics kept its last transaction from being committed. */
+  get isRetired(): boolean {
+    return this.#state.isRetired;
+  }
+
+  /** Takes the publishers of another relay. Null = this run is over, or the other one is another's by now. */
+  async receive(from: Parting): Promise<Received | null> {
+    return this.#state.over ? null : receive(this.#state, from);
   }
 
   get publishers(): number {
@@ -41,6 +59,8 @@ export class RelayRun {
     const state = this.#state;
     const end = (): void => state.end();
     stop.addEventListener('abort', end, { once: true });
+    state.deps.admission.use(state.held.relay);
+    const unlisten = state.deps.admission.listen(() => state.tending.set());
     if (stop.aborted) end();
     try {
       await adopt(state);
@@ -50,6 +70,7 @@ export class RelayRun {
     } finally {
       end();
       stop.removeEventListener('abort', end);
+      unlisten();
       state.producer.destroy();
     }
   }

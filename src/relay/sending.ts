@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { failpoint } from '../failpoints/failpoint';
-import { OutboxError } from '../domain/errors';
+import { OutboxError, isOutboxError } from '../domain/errors';
+import { diagnose, nameOf } from '../domain/relay/admission';
 import type { TransactionResult } from '../kafka/transaction/types';
 import { compose } from './compose';
 import type { Prepared } from './compose';
@@ -11,6 +13,8 @@ import { Settling } from './settling';
 
 /** Without work the loop looks so often (ms) whether a quota lets somebody go on. */
 const IDLE_MS = 100;
+/** How long the end of a run waits for a claim under way, ms. */
+const LAST_CLAIM_MS = 500;
 
 /**
  * P1 and P2 until the run is over, one transaction after the other:
@@ -23,6 +27,22 @@ const IDLE_MS = 100;
  */
 export async function sendOn(state: RunState): Promise<void> {
   const settling = new Settling(state);
+  try {
+    await sendAll(state, settling);
+  } catch (error) {
+    state.end();
+    if (!state.isUndecided)
+      await settling.idle().then(
+        () => (state.isClean = true),
+        () => undefined,
+      );
+    throw error;
+  }
+  await settling.idle();
+  state.isClean = true;
+}
+
+async function sendAll(state: RunState, settling: Settling): Promise<void> {
   let seq = state.held.settled.seq + 1;
   let following: Promise<Prepared | null> | null = null;
   try {
@@ -38,11 +58,15 @@ export async function sendOn(state: RunState): Promise<void> {
         release(state, prepared);
         break;
       }
+      if (holdsSuspended(state, prepared)) {
+        release(state, prepared);
+        continue;
+      }
       const began = performance.now();
       const sent = send(state, prepared, seq);
       if (isBacklog(state, prepared)) following = nextOf(state, false);
       following?.catch(() => undefined);
-      const result = await sent;
+      const result = await decided(state, sent);
       const ms = performance.now() - began;
       if (result.kind === 'committed') {
         state.deps.observer.transaction(state.held.relay, 'committed', prepared.events, ms);
@@ -64,7 +88,7 @@ export async function sendOn(state: RunState): Promise<void> {
         await handleRefusals(state, prepared, result.refusals);
       } else {
         state.deps.observer.transaction(state.held.relay, 'unanswered', prepared.events, ms);
-        throw unanswered(result);
+        throw unanswered(state, result);
       }
       if (result.epochSpent) {
         await settling.idle();
@@ -76,10 +100,31 @@ export async function sendOn(state: RunState): Promise<void> {
     }
   } finally {
     state.end();
-    const left = await following?.catch(() => null);
+    // Its look at topics may wait for what ended the run.
+    const left = await Promise.race([following?.catch(() => null), delay(LAST_CLAIM_MS)]);
     if (left != null) release(state, left);
   }
-  await settling.idle();
+}
+
+/** After any failure before the commit was sent it is known that nothing will be committed. */
+async function decided(state: RunState, sent: Promise<TransactionResult>): Promise<TransactionResult> {
+  state.isUndecided = true;
+  try {
+    const result = await sent;
+    state.isUndecided = false;
+    return result;
+  } catch (error) {
+    const phase = isOutboxError(error) ? error.details['phase'] : null;
+    state.isUndecided = phase !== 'prepare' && phase !== 'sending';
+    throw error;
+  }
+}
+
+/** One of its topics has lost its admission since it was claimed. */
+function holdsSuspended({ deps }: RunState, { groups }: Prepared): boolean {
+  const { admission } = deps;
+  if (admission.suspended === 0) return false;
+  return groups.some(({ events }) => events.some(({ event }) => admission.stateOf(event.topic) === 'suspended'));
 }
 
 /** Waits for work and claims it. Null when there is none after a while, or the run is over. */
@@ -120,11 +165,27 @@ function send(state: RunState, prepared: Prepared, seq: number): Promise<Transac
   });
 }
 
-function unanswered({ partitions }: Extract<TransactionResult, { kind: 'unanswered' }>): OutboxError {
-  const named = partitions.map(({ topic, partition }) => `${topic}/${partition}`).join(', ');
+type Unanswered = Extract<TransactionResult, { kind: 'unanswered' }>;
+
+/** Unless Kafka is sick, the topics lose their admission, and the publishers need not wait for what the relay waits for. */
+function unanswered(state: RunState, { partitions, all }: Unanswered): OutboxError {
+  const { admission, kafka } = state.deps;
+  const named = partitions.slice(0, 20).map(nameOf).join(', ');
+  const diagnosis = diagnose(partitions, all, kafka.ledgerTopic);
+  if (diagnosis.kind === 'suspended') {
+    state.isRetired = true;
+    for (const topic of diagnosis.topics) {
+      const own = partitions.filter((one) => one.topic === topic).map(({ partition }) => partition);
+      admission.lost(
+        topic,
+        `Partition ${own.slice(0, 20).join(', ')} of topic "${topic}" did not answer in time. Check its brokers.`,
+      );
+    }
+  }
   return new OutboxError(
     'KAFKA_TIMEOUT',
-    `Kafka did not answer for ${named}: the transaction is not committed. Check the brokers that lead them; the relay is taken over anew.`,
+    `Kafka did not answer for ${named}: the transaction is not committed. Check the brokers that lead them; the relay is taken over anew.` +
+      (diagnosis.kind === 'sick' ? ` Taken for a sickness of Kafka: ${diagnosis.why}.` : ''),
     { details: { partitions: partitions.slice(0, 20) } },
   );
 }

@@ -92,9 +92,10 @@ export class Settling {
     const now = Date.now();
     for (const { attachment, lane, events, bytes } of groups) {
       const count = changed.get(attachment.id);
-      attachment.gaveBack(events.length, bytes);
+      attachment.tokens.gaveBack(events.length, bytes);
       // All of it: what could not be marked, because it was locked, was sent as well.
-      attachment.paid(events.length, bytes);
+      attachment.tokens.paid(events.length, bytes);
+      attachment.succeeded();
       if (count !== undefined) {
         const settled = lane === 'live' ? count.events : count.copies;
         attachment.published += settled;

@@ -37,6 +37,11 @@ export class SickTopics {
     known.at = now;
   }
 
+  /** Those of these that are known are looked at now. */
+  hurryIf(isWell: (topic: BlockedTopic) => boolean, now: number): void {
+    for (const sick of this.#sick.values()) if (isWell(sick.topic)) sick.at = Math.min(sick.at, now);
+  }
+
   /** Those that are to be looked at; if they are not well their next turn is later. */
   due(now: number): BlockedTopic[] {
     return [...this.#sick.values()].flatMap((sick) => {

@@ -3,6 +3,7 @@ import { publisherId } from '../domain/publisher';
 import type { PublisherRef } from '../domain/publisher';
 import type { BlockedTopic } from '../kafka/topic-health';
 import { blockedTopics, dueForTopics, wakeForTopics } from '../postgres/relay/blocked';
+import { lookAgain } from './admission/look-again';
 import type { RelayDeps } from './deps';
 
 const AT_ONCE = 100;
@@ -32,7 +33,7 @@ export class Sleepers {
   }
 
   async #look(): Promise<void> {
-    const { db, kafka } = this.deps;
+    const { db } = this.deps;
     const topics = new Map<string, BlockedTopic>();
     const waiting = new Map<string, { readonly ref: PublisherRef; readonly topics: readonly string[] }>();
     const woken: PublisherRef[] = [];
@@ -46,7 +47,7 @@ export class Sleepers {
       waiting.set(publisherId(ref), { ref, topics: own.map(({ topic }) => topic) });
     }
     if (topics.size > 0) {
-      const still = new Set((await kafka.lookAgain([...topics.values()], 'sleepers')).map(({ topic }) => topic));
+      const still = new Set((await lookAgain(this.deps, [...topics.values()], 'sleepers')).map(({ topic }) => topic));
       for (const { ref, topics: own } of waiting.values()) if (own.some((topic) => !still.has(topic))) woken.push(ref);
     }
     await wakeForTopics(db, woken);

@@ -29,12 +29,18 @@ const INIT_MS = 20_000;
  * The only way to go on with a relay after any doubt. T0 before T1: whoever is fenced in Kafka finds its fence gone in Postgres, too.
  * T1 before T2: from the new epoch on the outcome of every older transaction is final. T2 before T3: the log is read up to a record of our
  * own, never judged by its end. Rejects with FENCED while another worker has the lease, with LEDGER_MISMATCH after it has halted the relay,
- * and with what failed; then nothing is known and T0 is the next step.
+ * and with what failed; then nothing is known and T0 is the next step. `fenced` hears of T0: from then on this worker has the fence.
  */
-export async function takeOver(deps: RelayDeps, relay: number, reason: TakeOverReason): Promise<TakenOver> {
+export async function takeOver(
+  deps: RelayDeps,
+  relay: number,
+  reason: TakeOverReason,
+  fenced: (held: TakenRelay) => void = () => undefined,
+): Promise<TakenOver> {
   const began = performance.now();
   await failpoint('relay_before_fence');
   const held = await takeRelay(deps.db, relay, deps.worker, LEASE_MS);
+  fenced(held);
   await failpoint('relay_after_fence');
   const producer = deps.kafka.open(relay);
   try {

@@ -1,8 +1,10 @@
 import { errorMessage } from '../domain/errors';
 import { failpoint } from '../failpoints/failpoint';
+import type { BlockedTopic } from '../kafka/topic-health';
 import { PIECE, setAside } from '../postgres/relay/aside';
 import { writeBlockedOnRelay } from '../postgres/relay/blocked';
 import type { Attachment } from './attachment';
+import { lookAgain } from './admission/look-again';
 import { reviewStep } from './review';
 import type { RunState } from './run-state';
 import { isRefused } from './settling';
@@ -30,7 +32,8 @@ export async function tendOn(state: RunState): Promise<void> {
         again = true;
       }
     }
-    await lookAtTopics(state);
+    // What it waits for is Kafka, which may be why the run is over.
+    await state.unlessOver(lookAtTopics(state));
     if (state.set.anyReady) state.work.set();
     if (!again) await state.tending.wait(Math.max(1, Math.min(EVERY_MS, state.topics.waitMs(Date.now()))));
   }
@@ -88,10 +91,14 @@ async function writeBlocked(state: RunState): Promise<boolean> {
 
 /** Events of those that are well again are brought back by the next reviews. While Kafka does not answer nothing is learned. */
 async function lookAtTopics(state: RunState): Promise<void> {
+  const { admission } = state.deps;
+  const isBack = ({ topic, code }: BlockedTopic): boolean =>
+    code === 'KAFKA_TOPIC_UNAVAILABLE' && admission.stateOf(topic) === 'admitted';
+  state.topics.hurryIf(isBack, Date.now());
   const due = state.topics.due(Date.now());
   if (due.length === 0) return;
   try {
-    const blocked = await state.deps.kafka.lookAgain(due, `topics-${state.held.relay}`);
+    const blocked = await lookAgain(state.deps, due, `topics-${state.held.relay}`);
     const still = new Map(blocked.map((topic) => [topic.topic, topic]));
     const now = Date.now();
     for (const { topic } of due) {

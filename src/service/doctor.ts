@@ -9,7 +9,7 @@ import { checkDurability } from '../postgres/pool';
 import type { Sink } from '../sinks/sink';
 import type { LedgerState } from '../kafka/ledger/ledger-topic';
 import type { Foundation } from './foundation';
-import { checkRelayLedger, checkRelayWork, checkRelays } from './relay-checks';
+import { checkRelayLedger, checkRelayWork, checkRelays, checkTopics } from './relay-checks';
 import type { Finding } from './relay-checks';
 
 /** No check may hold up the others: a doctor is called when something hangs. */
@@ -81,6 +81,7 @@ function relayChecks(pool: Pool, relayLedger: () => Promise<LedgerState | null>)
   return [
     check('ledger topic', 'Start Kafka.', async () => checkRelayLedger(await relayLedger())),
     check('relays', 'Start Postgres.', () => checkRelays(pool)),
+    check('topics of relays', 'Start Postgres.', () => checkTopics(pool)),
     check('work of relays', 'Start Postgres.', () => checkRelayWork(pool)),
   ];
 }

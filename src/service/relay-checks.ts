@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { LedgerState } from '../kafka/ledger/ledger-topic';
+import { suspendedTopics } from '../postgres/relay/admissions';
 import { listRelays, relayTroubles } from '../postgres/relay/relay-list';
 import type { RelayTroubles } from '../postgres/relay/relay-list';
 
@@ -37,6 +38,20 @@ export async function checkRelays(pool: Pool): Promise<Finding> {
   return {
     ok: true,
     detail: `${held.length} of ${relays.length} relays are held, ${attached} publishers attached${lost}`,
+  };
+}
+
+/** Topics that relays leave out because a partition cannot take its part of a transaction. */
+export async function checkTopics(pool: Pool): Promise<Finding> {
+  const suspended = await suspendedTopics(pool, SHOWN);
+  const [first] = suspended;
+  if (first === undefined) return { ok: true, detail: 'relays leave no topic out' };
+  const others = suspended.slice(1).map(({ topic }) => topic);
+  const also = others.length === 0 ? '' : `; also left out: ${others.join(', ')}`;
+  return {
+    ok: false,
+    detail: `relays leave topic ${first.topic} out since ${first.suspended?.since ?? '?'}: ${first.suspended?.why ?? ''}${also}`,
+    remedy: 'See to the brokers that hold it. It is looked at by itself, after 15 minutes at the latest.',
   };
 }
 

@@ -72,6 +72,7 @@ function showRelays(relays: Relays, { metrics }: Foundation): void {
   const states = relays.states();
   metrics.relays.reset();
   for (const { state } of states) metrics.relays.inc({ state });
+  metrics.topicsSuspended.set(relays.suspendedTopics);
   metrics.attached.set(states.reduce((sum, { publishers }) => sum + publishers, 0));
 }
 
@@ -119,6 +120,18 @@ function relayObserver({ metrics, logger }: Foundation): RelayObserver {
       metrics.takeOvers.inc({ reason });
       metrics.strangers.inc(found.strangers);
       logger.info({ relay, reason, ms: Math.round(ms), ...found }, 'relay taken over');
+    },
+    retired(relay, to, publishers, ms) {
+      metrics.relaysRetired.inc();
+      logger.warn(
+        { relay, to, publishers, ms: Math.round(ms) },
+        'publishers of a relay that waits go on with another one',
+      );
+    },
+    admission(topic, what, why) {
+      metrics.admissions.inc({ what });
+      if (what === 'lost') logger.warn({ topic }, `relays leave a topic out: ${why}`);
+      else logger.info({ topic }, 'relays have a topic again');
     },
     doubt(relay, code, message) {
       metrics.relayDoubts.inc({ code });

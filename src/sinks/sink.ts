@@ -63,7 +63,8 @@ export interface Preflight {
   }[];
 }
 
-export type BlockedTopicCode = 'KAFKA_TOPIC_MISSING' | 'KAFKA_TOPIC_FORBIDDEN' | 'KAFKA_TOPIC_NOT_ALLOWED';
+export type BlockedTopicCode =
+  'KAFKA_TOPIC_MISSING' | 'KAFKA_TOPIC_FORBIDDEN' | 'KAFKA_TOPIC_NOT_ALLOWED' | 'KAFKA_TOPIC_UNAVAILABLE';
 
 /**
  * One exclusive hold on a publisher's transactional id. Never shared by two attempts. After any rejection of `takeOver`,

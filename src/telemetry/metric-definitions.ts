@@ -1,21 +1,5 @@
-/** Which process exposes a metric. `sweeper` is the one worker that holds the lock of the sweep, whatever their number. */
-export type MetricOwner = 'every process' | 'api' | 'worker' | 'sweeper';
-
-export interface MetricDefinition {
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly name: string;
-  readonly help: string;
-  readonly owner: MetricOwner;
-  readonly labels: readonly string[];
-}
-
-const define = <T extends MetricDefinition['type'], const L extends string = never>(
-  type: T,
-  name: string,
-  owner: MetricOwner,
-  help: string,
-  ...labels: L[]
-): { type: T; name: string; owner: MetricOwner; help: string; labels: L[] } => ({ type, name, owner, help, labels });
+import { define } from './define-metric';
+import { RELAY_METRICS } from './relay-metrics';
 
 /**
  * All metrics of the service, in one place; docs/metrics.md is written from here. prom-client keeps every label set for ever, and
@@ -131,40 +115,7 @@ export const METRICS = {
     'Kafka transactions by outcome; unknown = it was left to the next epoch to find out.',
     'outcome',
   ),
-  relays: define('gauge', 'outbox_relays', 'worker', 'Relays that the worker has, by what they do.', 'state'),
-  attached: define(
-    'gauge',
-    'outbox_attached_publishers',
-    'worker',
-    "Publishers that are attached to the worker's relays.",
-  ),
-  takeOvers: define(
-    'counter',
-    'outbox_relay_take_overs_total',
-    'worker',
-    'Take-overs of relays: `lease` one for itself, `orphan` one of a worker that is gone, `server` one that nobody has, for a new Postgres server or because its ledger grows old, `doubt` and `renewed` its own.',
-    'reason',
-  ),
-  relayDoubts: define(
-    'counter',
-    'outbox_relay_doubts_total',
-    'worker',
-    'Doubts in which a relay gave its fence up, or could not be taken over, by error code.',
-    'code',
-  ),
-  strangers: define(
-    'counter',
-    'outbox_relay_strangers_total',
-    'worker',
-    'Published events that take-overs found in the ledger and not in the database: a fail-over lost them.',
-  ),
-  relaySeconds: define(
-    'histogram',
-    'outbox_relay_seconds',
-    'worker',
-    'Seconds that a relay took for a step: `claim`, `transaction` or `settle`.',
-    'step',
-  ),
+  ...RELAY_METRICS,
   producers: define(
     'gauge',
     'outbox_producers',

@@ -1,5 +1,5 @@
 import { METRICS } from './metric-definitions';
-import type { MetricDefinition, MetricOwner } from './metric-definitions';
+import type { MetricDefinition, MetricOwner } from './define-metric';
 
 const OWNERS: readonly (readonly [MetricOwner, string])[] = [
   [

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, collectDefaultMetrics } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { METRICS } from './metric-definitions';
-import type { MetricDefinition } from './metric-definitions';
+import type { MetricDefinition } from './define-metric';
 import { TenantLabels } from './tenant-labels';
 
 type Definitions = typeof METRICS;

@@ -14,7 +14,7 @@ import type { TestDatabase } from './database';
 import { BARE } from './kafka-sink';
 import { testServers } from './stack';
 
-const RELAYS = 2;
+export const RIG_RELAYS = 2;
 
 /** Relays without Temporal, on real Postgres and Kafka: one installation with its own database and topic. */
 export interface RelayRig {
@@ -23,7 +23,7 @@ export interface RelayRig {
   readonly topic: string;
   readonly notes: string[];
   /** What one worker process has; several are as good as several processes. */
-  worker(name: string, changes?: Partial<RelayDeps>): Relays;
+  worker(name: string, changes?: Partial<Omit<RelayDeps, 'admission'>>): Relays;
   /** Attaches a tenant's publisher and waits for what became of its drain. */
   drain(relays: Relays, tenant: string, changes?: Partial<DrainRequest>): Promise<DrainOutcome>;
   /** Stores events with these ordering keys; returns their ids in order. */
@@ -32,10 +32,25 @@ export interface RelayRig {
 }
 
 export async function createRelayRig(...tenants: string[]): Promise<RelayRig> {
+  return relayRigOn(testServers().kafkaBrokers, tenants);
+}
+
+/** Where the ledger and others' topics are to be on certain brokers of a cluster. */
+export interface RelayRigPlaces {
+  readonly installId: string;
+  /** Makes the ledger's topic of this name, if `ensureLedger` is not to. */
+  readonly makeLedger: (topic: string) => Promise<void>;
+}
+
+export async function relayRigOn(
+  brokers: string[],
+  tenants: readonly string[],
+  places?: RelayRigPlaces,
+): Promise<RelayRig> {
   const db = await createTestDatabase(...tenants);
-  await db.pool.query('update outbox.installation set relays = $1', [RELAYS]);
+  await db.pool.query('update outbox.installation set relays = $1', [RIG_RELAYS]);
+  if (places !== undefined) await db.pool.query('update outbox.installation set install_id = $1', [places.installId]);
   const topic = `relays-${randomUUID().slice(0, 8)}`;
-  const brokers = testServers().kafkaBrokers;
   const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true });
@@ -49,7 +64,8 @@ export async function createRelayRig(...tenants: string[]): Promise<RelayRig> {
     ledgerKey: key,
     topics: { isAllowed: (name) => name !== 'forbidden-here', create: null },
   });
-  await kafka.ensureLedger({ partitions: RELAYS, singleBroker: true });
+  await places?.makeLedger(kafka.ledgerTopic);
+  await kafka.ensureLedger({ partitions: RIG_RELAYS, singleBroker: true });
   const notes: string[] = [];
   const workers: Relays[] = [];
   const waiting = new Map<string, (outcome: DrainOutcome) => void>();
@@ -62,6 +78,8 @@ export async function createRelayRig(...tenants: string[]): Promise<RelayRig> {
     transaction: () => undefined,
     took: () => undefined,
     tookOver: () => undefined,
+    retired: (relay, to) => void notes.push(`relay ${relay} retired, relay ${to} goes on`),
+    admission: (name, what, why) => void notes.push(`admission ${what}: ${name} ${why}`),
     doubt: (relay, code, message) => void notes.push(`relay ${relay} ${code}: ${message}`),
     note: (what, details) => void notes.push(`${what} ${JSON.stringify(details)}`),
   };

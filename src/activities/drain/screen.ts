@@ -7,13 +7,14 @@ import type { OnPoison } from '../../domain/hold-key';
 import { EVENT_BYTES } from '../../postgres/event-columns';
 import { parkEvents } from '../../postgres/parking';
 import type { Parked } from '../../postgres/parking';
+import type { BlockedTopicCode } from '../../sinks/sink';
 import type { DrainDeps } from './context';
 import type { Hold } from './hold';
 
 /** A topic that cannot take events now: its events wait, those of other topics flow. */
 export interface BlockedTopic {
   readonly topic: string;
-  readonly code: 'KAFKA_TOPIC_MISSING' | 'KAFKA_TOPIC_FORBIDDEN' | 'KAFKA_TOPIC_NOT_ALLOWED';
+  readonly code: BlockedTopicCode;
   readonly reason: string;
 }
 

@@ -1,5 +1,5 @@
 import { CODE, isAnswer } from '../../sinks/kafka/answer-error';
-import type { Connections } from '../../sinks/kafka/connections';
+import type { Broker, Connections } from '../../sinks/kafka/connections';
 import type { Deadline } from '../../sinks/kafka/deadline';
 import { COORDINATOR_BUSY } from '../../sinks/kafka/refusals';
 import { describeTransactions } from '../wire/describe-transactions';
@@ -13,15 +13,20 @@ export async function describeTransaction(
   transactionalId: string,
   deadline: Deadline,
 ): Promise<DescribedTransaction | null> {
+  return deadline.retry(
+    async () => describeAt(connections, await connections.coordinator('transaction', transactionalId), transactionalId),
+    (error) => isAnswer(error, ...COORDINATOR_BUSY),
+  );
+}
+
+/** Asks this coordinator once. */
+export async function describeAt(
+  connections: Connections,
+  coordinator: Broker,
+  transactionalId: string,
+): Promise<DescribedTransaction | null> {
   try {
-    return await deadline.retry(
-      async () =>
-        connections.send(
-          await connections.coordinator('transaction', transactionalId),
-          describeTransactions(transactionalId),
-        ),
-      (error) => isAnswer(error, ...COORDINATOR_BUSY),
-    );
+    return await connections.send(coordinator, describeTransactions(transactionalId));
   } catch (error) {
     if (isAnswer(error, NOT_FOUND, CODE.INVALID_PRODUCER_ID_MAPPING)) return null;
     throw error;

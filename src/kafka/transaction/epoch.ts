@@ -5,9 +5,10 @@ import { MalformedAnswerError } from '../../sinks/kafka/failures';
 import type { TopicPartitions } from '../../sinks/kafka/protocol';
 import type { ProducerIdentity } from '../../sinks/kafka/record-batch';
 import { COORDINATOR_BUSY } from '../../sinks/kafka/refusals';
-import { describeTransaction } from './describe';
+import { describeAt, describeTransaction } from './describe';
 import { decisionOf, endTransaction } from './ending';
 import type { Decision } from './ending';
+import type { DescribedTransaction } from '../wire/describe-transactions';
 
 /** Codes that no waiting mends. */
 const FINAL = [
@@ -73,6 +74,15 @@ export class Epoch {
         if (named.length !== wanted)
           throw new MalformedAnswerError('the answer to AddPartitionsToTxn does not name all');
       },
+    );
+  }
+
+  /** The id's last transaction as its coordinator has it; null = the id is unknown there. */
+  async described(deadline: Deadline): Promise<DescribedTransaction | null> {
+    return this.#atCoordinator(
+      deadline,
+      (error) => isAnswer(error, ...COORDINATOR_BUSY),
+      (broker) => describeAt(this.connections, broker, this.transactionalId),
     );
   }
 

@@ -88,7 +88,7 @@ export function withoutLeader(part: Part): Refusal {
   return {
     topic: part.topic,
     partition: part.partition,
-    code: 'KAFKA_UNAVAILABLE',
+    code: 'KAFKA_TOPIC_UNAVAILABLE',
     reason: `Partition ${part.partition} of topic "${part.topic}" has no leader that takes records. Check the brokers that hold its replicas.`,
     events: placesOf(part),
     byItself: false,

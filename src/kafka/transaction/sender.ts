@@ -25,6 +25,9 @@ import type { WriterPool } from './writer-pool';
 /** A batch's one record batch per partition takes all of its events: the caller has sized it. */
 const UNLIMITED = { bytes: Number.MAX_SAFE_INTEGER, records: Number.MAX_SAFE_INTEGER };
 
+/** A leader that waits for followers answers before the time is over, and names the partitions that lack them: the others are well. */
+const LEADERS_PART = 0.8;
+
 export interface Sent {
   /** Nothing of these arrived, surely. */
   readonly refusals: Refusal[];
@@ -102,7 +105,7 @@ export class Sender {
     return this.writers.lend(async (writer) => {
       const head = {
         transactionalId: this.epoch.transactionalId,
-        timeoutMs: Math.max(1, Math.ceil(deadline.remaining())),
+        timeoutMs: Math.max(1, Math.ceil(deadline.remaining() * LEADERS_PART)),
       };
       const request = produceRequest(writer, head, parts, (part) => this.#writeBatch(writer, part, headers));
       const answers = await answeredBy(deadline, this.connections.send(broker, request));

@@ -46,9 +46,14 @@ export class Transaction {
     enter('sending');
     await failpoint('relay_added');
     const sent = await this.sender.send(all, headers, new Deadline(this.settings.produceTimeoutMs));
-    if (sent.unanswered.length > 0) {
-      const partitions = sent.unanswered.map(({ topic, partition }) => ({ topic, partition }));
-      return { kind: 'unanswered', partitions };
+    // The marker of an abort could not be written there, either, and this epoch would have to wait for it.
+    const lame = sent.refusals.filter(({ code }) => code === 'KAFKA_TOPIC_UNAVAILABLE');
+    const silent = [...sent.unanswered, ...lame].flatMap(({ topic, partition }) =>
+      partition === null ? [] : [{ topic, partition }],
+    );
+    if (silent.length > 0) {
+      const led = all.map(({ topic, partition, leader }) => ({ topic, partition, leader: leader < 0 ? null : leader }));
+      return { kind: 'unanswered', partitions: silent, all: led };
     }
     enter('sending');
     await failpoint('relay_sent');

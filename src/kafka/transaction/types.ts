@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../domain/errors';
 import type { OutboxEvent } from '../../domain/event';
 import type { PlainKey } from '../../domain/plain-key';
 import type { PublisherRef } from '../../domain/publisher';
+import type { LedPartition, TopicPartition } from '../../domain/relay/admission';
 import type { Placement } from '../../sinks/sink';
 
 /** Events of one publisher within a relay's batch, in the order in which they are sent. */
@@ -43,7 +44,7 @@ export interface Refusal {
 /**
  * committed    acknowledged; `places` is aligned with groups and their events
  * refused      nothing was committed and the epoch goes on: `seq` is used again. Nothing was sent, or EndTxn(abort) was acknowledged
- * unanswered   a Produce had no usable answer in time; the commit was never sent and this producer is dead
+ * unanswered   `partitions` of `all` did not take their part in time; the commit was never sent and this producer is dead
  *
  * `epochSpent`: an EndTxn had to be repeated, and the lost one may still arrive: it would end the next transaction of the same epoch
  * before its time. So there is none: the producer is dead, the result holds.
@@ -58,5 +59,6 @@ export type TransactionResult =
   | { readonly kind: 'refused'; readonly refusals: readonly Refusal[]; readonly epochSpent: boolean }
   | {
       readonly kind: 'unanswered';
-      readonly partitions: readonly { readonly topic: string; readonly partition: number }[];
+      readonly partitions: readonly TopicPartition[];
+      readonly all: readonly LedPartition[];
     };

@@ -9,6 +9,9 @@ export interface HealthyTopic {
   readonly state: 'healthy';
   /** Node id of each partition's leader; -1 = none now. */
   readonly leaders: readonly number[];
+  /** How many replicas of each partition are in sync, and how many must be for it to take records. */
+  readonly inSync: readonly number[];
+  readonly minInSync: number;
   /** The topic's max.message.bytes: the largest record batch that the broker takes. */
   readonly maxBatchBytes: number;
 }
@@ -20,14 +23,17 @@ const HEALTHY_FOR_MS = 180_000;
 const SICK_FOR_MS = 3_000;
 /** Bounds what tenants can fill memory with by naming topics that do not exist. */
 const MOST_TOPICS = 20_000;
-/** Kafka's default, assumed where we may not read a topic's configuration. */
-const DEFAULT_MAX_BATCH_BYTES = 1_048_588;
+/** Kafka's defaults, assumed where we may not read a topic's configuration. */
+const DEFAULT_LIMITS = { maxBatchBytes: 1_048_588, minInSync: 1 };
+const MAX_BYTES = 'max.message.bytes';
+const MIN_IN_SYNC = 'min.insync.replicas';
 const TOPIC_RESOURCE = 2;
 /** A created topic shows up in every broker's metadata a little later. */
 export const CREATION_MS = 5_000;
 
 interface Entry {
   readonly info: TopicInfo;
+  readonly at: number;
   readonly until: number;
 }
 
@@ -41,14 +47,14 @@ export class TopicDirectory {
     private readonly use: <T>(work: (connections: Connections) => Promise<T>) => Promise<T>,
   ) {}
 
-  /** The topics' state, at most minutes old. Rejects with KAFKA_* if Kafka does not answer, never by blaming a topic. */
-  async lookUp(topics: readonly string[]): Promise<Map<string, TopicInfo>> {
+  /** The topics' state, at most minutes old, or `maxAgeMs`. Rejects with KAFKA_* if Kafka does not answer, never by blaming a topic. */
+  async lookUp(topics: readonly string[], maxAgeMs = Infinity): Promise<Map<string, TopicInfo>> {
     const now = Date.now();
     const found = new Map<string, TopicInfo>();
     const stale: string[] = [];
     for (const topic of topics) {
       const entry = this.#known.get(topic);
-      if (entry !== undefined && entry.until > now) found.set(topic, entry.info);
+      if (entry !== undefined && entry.until > now && now - entry.at <= maxAgeMs) found.set(topic, entry.info);
       else stale.push(topic);
     }
     if (stale.length === 0) return found;
@@ -87,7 +93,8 @@ export class TopicDirectory {
     }
     if (this.#known.size > MOST_TOPICS) this.#known.clear();
     for (const [topic, info] of found) {
-      this.#known.set(topic, { info, until: Date.now() + (info.state === 'healthy' ? HEALTHY_FOR_MS : SICK_FOR_MS) });
+      const at = Date.now();
+      this.#known.set(topic, { info, at, until: at + (info.state === 'healthy' ? HEALTHY_FOR_MS : SICK_FOR_MS) });
     }
     return found;
   }
@@ -136,7 +143,7 @@ async function describe(
 ): Promise<Map<string, TopicInfo>> {
   const { topicMetadata } = await connections.ask(broker, 'Metadata', { topics, allowAutoTopicCreation: false });
   const healthy = topicMetadata.filter(({ topicErrorCode }) => isThere(topicErrorCode)).map(({ topic }) => topic);
-  const limits = healthy.length === 0 ? new Map<string, number>() : await sizeLimits(connections, broker, healthy);
+  const limits = healthy.length === 0 ? new Map<string, Limits>() : await limitsOf(connections, broker, healthy);
   const found = new Map<string, TopicInfo>();
   for (const { topic, topicErrorCode, partitionMetadata } of topicMetadata) {
     const error = new AnswerError(topicErrorCode, 'Metadata', topic);
@@ -149,8 +156,12 @@ async function describe(
       throw asOutboxError(error, { phase: 'prepare', doing: 'looking up topics' });
     } else {
       const leaders = new Array<number>(partitionMetadata.length).fill(-1);
-      for (const { partitionId, leader } of partitionMetadata) leaders[partitionId] = leader;
-      found.set(topic, { state: 'healthy', leaders, maxBatchBytes: limits.get(topic) ?? DEFAULT_MAX_BATCH_BYTES });
+      const inSync = new Array<number>(partitionMetadata.length).fill(0);
+      for (const { partitionId, leader, isr } of partitionMetadata) {
+        leaders[partitionId] = leader;
+        inSync[partitionId] = isr.length;
+      }
+      found.set(topic, { state: 'healthy', leaders, inSync, ...DEFAULT_LIMITS, ...limits.get(topic) });
     }
   }
   return found;
@@ -161,20 +172,28 @@ function isThere(code: number): boolean {
   return code === 0 || code === CODE.LEADER_NOT_AVAILABLE;
 }
 
-async function sizeLimits(
+interface Limits {
+  readonly maxBatchBytes?: number;
+  readonly minInSync?: number;
+}
+
+async function limitsOf(
   connections: Connections,
   broker: Broker,
   topics: readonly string[],
-): Promise<Map<string, number>> {
+): Promise<Map<string, Limits>> {
   const { resources } = await connections.ask(broker, 'DescribeConfigs', {
-    resources: topics.map((name) => ({ type: TOPIC_RESOURCE, name, configNames: ['max.message.bytes'] })),
+    resources: topics.map((name) => ({ type: TOPIC_RESOURCE, name, configNames: [MAX_BYTES, MIN_IN_SYNC] })),
     includeSynonyms: false,
   });
-  const limits = new Map<string, number>();
+  const limits = new Map<string, Limits>();
   for (const { errorCode, resourceName, configEntries } of resources) {
-    // Without the right to read it the default is assumed; a smaller real limit shows as MESSAGE_TOO_LARGE when sending.
-    const value = Number(configEntries.find(({ configName }) => configName === 'max.message.bytes')?.configValue ?? '');
-    if (errorCode === 0 && value > 0) limits.set(resourceName, value);
+    // Without the right to read them the defaults are assumed; a smaller real limit shows as MESSAGE_TOO_LARGE when sending.
+    const value = (name: string): number =>
+      Number(configEntries.find(({ configName }) => configName === name)?.configValue ?? '');
+    const [maxBatchBytes, minInSync] = [value(MAX_BYTES), value(MIN_IN_SYNC)];
+    if (errorCode !== 0) continue;
+    limits.set(resourceName, { ...(maxBatchBytes > 0 && { maxBatchBytes }), ...(minInSync > 0 && { minInSync }) });
   }
   return limits;
 }

@@ -4,7 +4,9 @@ import { messageKey, partitionOf } from '../../../src/sinks/kafka/partitioner';
 import type { TopicInfo } from '../../../src/sinks/kafka/topic-directory';
 import { outboxEvent } from '../../support/kafka-events';
 
-const healthy = (leaders: number[]): TopicInfo => ({ state: 'healthy', leaders, maxBatchBytes: 1_000_000 });
+const healthy = (leaders: number[]): TopicInfo => ({
+  ...{ state: 'healthy', leaders, inSync: leaders.map(() => 1), minInSync: 1, maxBatchBytes: 1_000_000 },
+});
 const TOPICS: ReadonlyMap<string, TopicInfo> = new Map([
   ['one', healthy([1])],
   ['six', healthy([1, 2, 3, 1, 2, 3])],
@@ -56,7 +58,7 @@ describe('the plan of a relay’s batch', () => {
       fc.property(groups, (all) => {
         const { refusals } = planParts({ seq: 1, fence: 1, groups: all }, TOPICS, () => 'tenant');
         for (const { topic, partition, code, byItself } of refusals) {
-          const known = { gone: 'KAFKA_TOPIC_MISSING', unknown: 'KAFKA_TOPIC_MISSING', lame: 'KAFKA_UNAVAILABLE' };
+          const known = { gone: 'KAFKA_TOPIC_MISSING', unknown: 'KAFKA_TOPIC_MISSING', lame: 'KAFKA_TOPIC_UNAVAILABLE' };
           expect(code).toBe(known[topic as keyof typeof known]);
           expect(partition).toBe(topic === 'lame' ? 1 : null);
           expect(byItself).toBe(false);
