@@ -154,6 +154,11 @@ alter table outbox.events add column xid xid8 not null default pg_current_xact_i
 create index events_new on outbox.events (xid) where status = 'pending' and lane = 0 and xid is not null;
 alter table outbox.events add column batch_relay smallint, add column batch_seq bigint;
 
+-- Few events per tenant on the average is no promise of few events of each: believing it, the planner looked for an event of a large tenant
+-- by any index that begins with the tenant, and read all of its events for each one.
+alter table outbox.events alter column tenant_id set (n_distinct = -0.001);
+alter table outbox.replay_events alter column tenant_id set (n_distinct = -0.001);
+
 -- Copies are found in the same way. Those of a paused replay stay where they are: only the relay knows which are on their way, and
 -- one that Kafka has is published, whatever its status says.
 alter table outbox.replay_events
@@ -180,6 +185,8 @@ update outbox.replays s set fed_up_to = least(s.fed_up_to, g.first - 1)
 from (select tenant_id, replay_id, min(event_id) as first from gone group by tenant_id, replay_id) g
 where s.tenant_id = g.tenant_id and s.replay_id = g.replay_id;
 drop index outbox.replay_events_paused;
+alter table outbox.replay_events alter column tenant_id reset (n_distinct);
+alter table outbox.events alter column tenant_id reset (n_distinct);
 drop index outbox.replay_events_new;
 alter table outbox.replay_events
   drop constraint replay_events_status_check,

@@ -32,7 +32,12 @@ describe.each(['none', 'of empty tables', 'of a history beside an old transactio
       if (known === 'of empty tables')
         await pool.query(`vacuum analyze ${TABLES.map((t) => `outbox.${t}`).join(', ')}`);
       if (known.startsWith('of a history')) {
-        await enqueueSome(pool, 'busy', BACKLOG);
+        // Of many tenants with an event each, so that the planner believes that of all.
+        await pool.query(
+          `with t as (insert into outbox.tenants (tenant_id) select 'old-' || n from generate_series(1, 2000) as n returning tenant_id)
+           insert into outbox.events (tenant_id, dedupe_key, topic, event_type, content_type, payload)
+           select tenant_id, 'first', 'orders', 't', 'text/plain', '' from t`,
+        );
         await old.query('begin isolation level repeatable read');
         await old.query('select from outbox.events limit 1');
         await pool.query(`update outbox.events set status = 'published', published_at = now()`);
