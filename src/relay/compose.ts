@@ -61,7 +61,7 @@ export async function compose(
   horizon: Horizon,
   budget: Budget,
 ): Promise<Prepared | null> {
-  const asks = chooseShares(set, budget);
+  const asks = chooseShares(deps, set, budget);
   if (asks.length === 0) return null;
   for (const { attachment } of asks) attachment.onTheWay += 1;
   const read = inFlight.begin();
@@ -104,11 +104,11 @@ export function flightId({ id, replay }: OutboxEvent): string {
   return replay === undefined ? id : `${id}/${replay.replayId}`;
 }
 
-function chooseShares(set: Attachments, budget: Budget): Ask[] {
+function chooseShares(deps: RelayDeps, set: Attachments, budget: Budget): Ask[] {
   const now = Date.now();
   /** What the live lane of a publisher was asked for: its quota is one. */
   const asked = new Map<Attachment, { events: number; bytes: number }>();
-  return inTurn(set, set.shares.take(budget.bytes, budget.events)).flatMap(
+  return inTurn(deps, set, set.shares.take(budget.bytes, budget.events)).flatMap(
     ({ publisher, lane, cost, events }): Ask[] => {
       const attachment = set.get(publisher);
       if (attachment === undefined || !attachment.has(lane)) {
@@ -198,9 +198,9 @@ async function claimAll(
   return asks.map((ask) => answers.get(ask) as Answer);
 }
 
-/** One that is to be alone has every second transaction while others have work. */
-function inTurn(set: Attachments, shares: readonly Share[]): readonly Share[] {
-  const isAlone = ({ publisher }: Share): boolean => (set.get(publisher)?.alone ?? 0) > 0;
+/** One that is to be alone, or in quarantine, has every second transaction while others have work. */
+function inTurn({ quarantine }: RelayDeps, set: Attachments, shares: readonly Share[]): readonly Share[] {
+  const isAlone = ({ publisher }: Share): boolean => quarantine.has(publisher) || (set.get(publisher)?.alone ?? 0) > 0;
   const alone = shares.find(isAlone);
   if (alone === undefined) return shares;
   const others = shares.filter((share) => !isAlone(share));

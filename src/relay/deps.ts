@@ -1,6 +1,7 @@
 import type { DrainAddress, DrainOutcome } from '../domain/drain';
 import type { ErrorCode } from '../domain/errors';
 import type { PublisherRef } from '../domain/publisher';
+import type { Quarantine } from '../domain/relay/quarantine';
 import type { Db } from '../postgres/query';
 import type { RelayKafka } from '../kafka/relay-kafka';
 import type { AdmissionObserver, TopicAdmission } from './admission/topic-admission';
@@ -34,6 +35,8 @@ export interface RelayObserver extends AdmissionObserver {
   took(step: 'claim' | 'settle', ms: number): void;
   /** The relay gives its fence up, or cannot be taken over; told once each. */
   doubt(relay: number, code: ErrorCode, message: string): void;
+  /** A record of it was refused, so it has transactions of its own, until three were committed over a minute. */
+  quarantine(ref: PublisherRef, what: 'begins' | 'ends', code: string, why: string): void;
   /** Its publishers went on with another relay, `to`, while it waits for partitions that cannot take their part. */
   retired(relay: number, to: number, publishers: number, ms: number): void;
 }
@@ -42,8 +45,9 @@ export interface RelayObserver extends AdmissionObserver {
 export interface RelayDeps {
   readonly db: Db;
   readonly kafka: RelayKafka;
-  /** Of all relays of the worker. */
+  /** Of all relays of the worker, both. */
   readonly admission: TopicAdmission;
+  readonly quarantine: Quarantine;
   readonly observer: RelayObserver;
   /** Identity of this worker process, as rows and outcomes name it. */
   readonly worker: string;

@@ -23,14 +23,13 @@ export function release(state: RunState, { groups }: Prepared): void {
   }
 }
 
-/** Transactions of its own that a publisher has after one was refused for an event of it, and after one that was refused for several. */
-const ALONE_AFTER_OWN = 3;
+/** Transactions of its own that a publisher has after one was refused for events of several, to find out whose. */
 const ALONE_AFTER_SHARED = 1;
 
 /**
  * A transaction was aborted because partitions refused it. The others go on at once; of those that were refused: a topic that takes nothing
  * has its events set aside, an event that was refused by itself is counted and parked in the end, several that were refused together are
- * tried again in halves, and each publisher of them in a transaction of its own.
+ * tried again in halves, and each publisher of them in a transaction of its own. Whose own record was refused comes into quarantine.
  */
 export async function handleRefusals(state: RunState, prepared: Prepared, refusals: readonly Refusal[]): Promise<void> {
   for (const refusal of refusals) {
@@ -91,7 +90,9 @@ async function refusedByItself(
   why: Refusal,
 ): Promise<void> {
   const { attachment, lane, events } = group;
-  attachment.alone = ALONE_AFTER_OWN;
+  const { code, reason } = why;
+  if (state.deps.quarantine.strike(attachment.id, reason, Date.now()))
+    state.deps.observer.quarantine(attachment.ref, 'begins', code, reason);
   const most = lane === 'replay' ? 1 : (attachment.drain.request.maxAttempts ?? DEFAULT_MAX_ATTEMPTS);
   const isLast = (index: number): boolean => (events[index]?.event.attempts ?? 0) + 1 >= most;
   await refusedForGood(state, group, indexes.filter(isLast), why);

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { OutboxError, errorMessage } from '../domain/errors';
 import type { PublisherRef } from '../domain/publisher';
+import { Quarantine } from '../domain/relay/quarantine';
 import type { AttachAnswer } from '../postgres/relay/attach';
 import { untoldDrains } from '../postgres/relay/detach';
 import { readLeases, releaseLeases, renewLeases } from '../postgres/relay/leases';
@@ -10,7 +11,8 @@ import type { RelayDrain } from './attachment';
 import type { RelayDeps, TakeOverReason } from './deps';
 import { tellAll } from './keeping';
 import { Relay } from './relay';
-import type { Parting, Received } from './retire/receive';
+import { fewest, part, spareSpares } from './retire/stand-in';
+import type { Held } from './retire/stand-in';
 import { Sleepers } from './sleepers';
 import { takeOver } from './take-over';
 
@@ -23,9 +25,9 @@ const ATTACH_RETRY_MS = 50;
 /** Outcomes that nobody has told after this time (ms): whoever detached died. */
 const UNTOLD_MS = 5_000;
 const UNTOLD_AT_ONCE = 200;
-/** Spares that are taken over, one after the other, until one is within its time, ms. */
-const SPARES_TRIED = 3;
-const SPARE_MS = 1_500;
+
+/** What the caller gives. */
+export type WorkerDeps = Omit<RelayDeps, 'admission' | 'quarantine'>;
 
 /**
  * The relays of one worker: leases a main one, takes over those of dead workers with all their publishers, and on a new Postgres server those
@@ -42,10 +44,11 @@ export class Relays {
   private readonly deps: RelayDeps;
 
   constructor(
-    deps: Omit<RelayDeps, 'admission'>,
+    deps: WorkerDeps,
     private readonly mains = 1,
   ) {
-    this.deps = { ...deps, admission: new TopicAdmission(deps.db, deps.kafka, deps.observer) };
+    const admission = new TopicAdmission(deps.db, deps.kafka, deps.observer);
+    this.deps = { ...deps, admission, quarantine: new Quarantine() };
     this.#sleepers = new Sleepers(this.deps);
   }
 
@@ -96,34 +99,14 @@ export class Relays {
     return fewest(mains.length > 0 ? mains : running.length > 0 ? running : usable);
   }
 
-  /** Its publishers go on with another one that runs, a spare if there is one, which is no spare then. */
-  async #part(relay: number, from: Parting): Promise<Received | null> {
-    const began = performance.now();
-    const standIn = await this.#standIn(relay);
-    const received = (await standIn?.receive(from)) ?? null;
-    if (standIn === null || received === null) return null;
-    const parted = this.#relays.get(relay);
-    if (standIn.isSpare && parted !== undefined) {
-      standIn.isSpare = false;
-      parted.isSpare = true;
-    }
-    this.deps.observer.retired(relay, standIn.relay, received.publishers, performance.now() - began);
-    return received;
-  }
-
-  async #standIn(relay: number): Promise<Relay | null> {
-    const running = (): Relay[] =>
-      [...this.#relays.values()].filter((one) => one.relay !== relay && one.state === 'running');
-    const found = fewest(running().filter(({ isSpare }) => isSpare)) ?? fewest(running());
-    if (found !== null) return found;
-    const free = (await readLeases(this.deps.db)).filter((one) => this.#isFree(one) && one.publishers === 0);
-    // The ledger of one of them may be where Kafka is sick, too.
-    for (const one of shuffled(free).slice(0, SPARES_TRIED)) {
-      const spare = this.#take(one.relay, 'spare');
-      if (await spare.runs(SPARE_MS)) return spare;
-    }
-    return fewest(running());
-  }
+  readonly #held: Held = {
+    relays: this.#relays,
+    free: async () => {
+      const free = (await readLeases(this.deps.db)).filter((one) => this.#isFree(one) && one.publishers === 0);
+      return shuffled(free.map(({ relay }) => relay));
+    },
+    take: (relay) => this.#take(relay, 'spare'),
+  };
 
   #isFree({ relay, holder, halted }: RelayLease): boolean {
     return holder === null && !halted && !this.#relays.has(relay) && !this.#recovering.has(relay);
@@ -176,7 +159,7 @@ export class Relays {
 
   async #tend(leases: readonly RelayLease[]): Promise<void> {
     const free = leases.filter((one) => this.#isFree(one));
-    this.#giveSparesBack();
+    for (const spare of spareSpares(this.#relays.values())) void spare.stop();
     // A dead worker's first: their publishers wait.
     for (const { relay, publishers } of free) if (publishers > 0) this.#take(relay, 'orphan');
     const own = [...this.#relays.values()].filter(({ state, isSpare }) => state !== 'halted' && !isSpare);
@@ -196,17 +179,9 @@ export class Relays {
   }
 
   #take(relay: number, reason: TakeOverReason): Relay {
-    const taken = new Relay(this.deps, relay, reason, (from) => this.#part(relay, from));
+    const taken = new Relay(this.deps, relay, reason, (from) => part(this.#held, this.deps.observer, relay, from));
     this.#relays.set(relay, taken);
     return taken;
-  }
-
-  /** One is kept for the next time that it is needed. One that is being taken over may still have publishers in its rows. */
-  #giveSparesBack(): void {
-    const [, ...idle] = [...this.#relays.values()].filter(
-      ({ isSpare, state, publishers }) => isSpare && state === 'running' && publishers === 0,
-    );
-    for (const spare of idle) void spare.stop();
   }
 
   /** Takes over one relay after the other, until none is left, and gives each back at once. */
@@ -229,13 +204,6 @@ export class Relays {
       }
     }
   }
-}
-
-function fewest(relays: readonly Relay[]): Relay | null {
-  return relays.reduce<Relay | null>(
-    (best, one) => (best === null || one.publishers < best.publishers ? one : best),
-    null,
-  );
 }
 
 /** Workers that start together should not all want the same relay. */

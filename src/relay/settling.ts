@@ -96,6 +96,8 @@ export class Settling {
       // All of it: what could not be marked, because it was locked, was sent as well.
       attachment.tokens.paid(events.length, bytes);
       attachment.succeeded();
+      if (state.deps.quarantine.succeeded(attachment.id, now))
+        state.deps.observer.quarantine(attachment.ref, 'ends', '', '');
       if (count !== undefined) {
         const settled = lane === 'live' ? count.events : count.copies;
         attachment.published += settled;

@@ -121,6 +121,12 @@ function relayObserver({ metrics, logger }: Foundation): RelayObserver {
       metrics.strangers.inc(found.strangers);
       logger.info({ relay, reason, ms: Math.round(ms), ...found }, 'relay taken over');
     },
+    quarantine(ref, what, code, why) {
+      const of = { tenant: ref.tenant, publisher: publisherId(ref) };
+      if (what === 'ends') return void logger.info(of, 'publisher is out of quarantine');
+      metrics.quarantines.inc({ ...labelOf(ref.tenant), code });
+      logger.warn({ ...of, code }, `publisher has transactions of its own for a while: ${why}`);
+    },
     retired(relay, to, publishers, ms) {
       metrics.relaysRetired.inc();
       logger.warn(

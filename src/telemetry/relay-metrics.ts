@@ -22,6 +22,14 @@ export const RELAY_METRICS = {
     'worker',
     "Times that a relay's publishers went on with another one, because its last transaction waits for partitions that cannot take their part.",
   ),
+  quarantines: define(
+    'counter',
+    'outbox_publisher_quarantines_total',
+    'worker',
+    'Times that a publisher came into quarantine because Kafka refused a record of it: it has transactions of its own until three were committed over a minute.',
+    'tenant_id',
+    'code',
+  ),
   admissions: define(
     'counter',
     'outbox_topic_admissions_total',

@@ -9,6 +9,7 @@ import { readLedgerKey } from '../../src/postgres/relay/installation';
 import { readInstallId } from '../../src/postgres/tenants';
 import type { RelayDeps } from '../../src/relay/deps';
 import { Relays } from '../../src/relay/relays';
+import type { WorkerDeps } from '../../src/relay/relays';
 import { createTestDatabase } from './database';
 import type { TestDatabase } from './database';
 import { BARE } from './kafka-sink';
@@ -23,7 +24,7 @@ export interface RelayRig {
   readonly topic: string;
   readonly notes: string[];
   /** What one worker process has; several are as good as several processes. */
-  worker(name: string, changes?: Partial<Omit<RelayDeps, 'admission'>>): Relays;
+  worker(name: string, changes?: Partial<WorkerDeps>): Relays;
   /** Attaches a tenant's publisher and waits for what became of its drain. */
   drain(relays: Relays, tenant: string, changes?: Partial<DrainRequest>): Promise<DrainOutcome>;
   /** Stores events with these ordering keys; returns their ids in order. */
@@ -78,6 +79,7 @@ export async function relayRigOn(
     transaction: () => undefined,
     took: () => undefined,
     tookOver: () => undefined,
+    quarantine: ({ tenant }, what) => void notes.push(`quarantine of ${tenant} ${what}`),
     retired: (relay, to) => void notes.push(`relay ${relay} retired, relay ${to} goes on`),
     admission: (name, what, why) => void notes.push(`admission ${what}: ${name} ${why}`),
     doubt: (relay, code, message) => void notes.push(`relay ${relay} ${code}: ${message}`),

@@ -15,8 +15,8 @@ export interface Struck {
 }
 
 /**
- * Publishers whose record was refused by Kafka: each alone in its transactions, in a quarantine relay, so that one that makes
- * transactions abort again and again costs others a single abort.
+ * Publishers whose record was refused by Kafka: each alone in its transactions, so that one that makes transactions abort again and again
+ * costs others a single abort.
  *
  *   free ── strike ──→ in quarantine ── 3 successes over 60 s ──→ free
  *                          └── strike: the successes count from 0 ──┘
