@@ -50,14 +50,21 @@ function endIfDue({ deps, set }: RunState, attachment: Attachment, now: number):
   if (attachment.hasWork && (waits === null || waits > LONGEST_TOKEN_WAIT_MS)) return set.end(attachment, 'granted');
   const lingerMs = request.probe === true ? 0 : deps.lingerMs;
   if (attachment.hasWork || !attachment.copies.known) return;
-  const blocked = blockedFailure(attachment, now);
+  const blocked = blockedFailure(deps, attachment, now);
   if (blocked !== null) return set.end(attachment, 'failed', blocked);
   if (now - attachment.lastEventAt > lingerMs) set.end(attachment, 'empty');
 }
 
 /** What the workflow is told of a publisher of which everything that is left waits for its topics; null while others flow. */
-function blockedFailure({ topics, publishedAt }: Attachment, now: number): DrainFailure | null {
-  const [first] = topics.all.values();
+function blockedFailure(
+  { admission }: RelayDeps,
+  { topics, publishedAt }: Attachment,
+  now: number,
+): DrainFailure | null {
+  // One that is only being probed is nobody's failure.
+  const first = [...topics.all.values()].find(
+    ({ topic, code }) => code !== 'KAFKA_TOPIC_UNAVAILABLE' || admission.stateOf(topic) === 'suspended',
+  );
   if (first === undefined || (publishedAt !== null && now - publishedAt < FLOWS_MS)) return null;
   return { code: first.code, message: first.reason, breaker: true };
 }

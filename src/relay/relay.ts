@@ -18,6 +18,8 @@ const RETRY_MS = 100;
 const MOST_RETRY_MS = 5_000;
 /** How long a drain waits for a relay that is being taken over, ms: then another one may be better. */
 const ATTACH_PATIENCE_MS = 1_000;
+/** Longer than a take-over takes when Kafka is well, ms. */
+const STUCK_MS = 3_000;
 
 /**
  * One relay that this worker holds:
@@ -29,6 +31,8 @@ const ATTACH_PATIENCE_MS = 1_000;
 export class Relay {
   #state: RelayState = 'taking over';
   #run: RelayRun | null = null;
+  /** When it stopped running, or was taken. */
+  #since = performance.now();
   /** A spare has no publishers but those of a relay that waits. */
   isSpare: boolean;
   #parting: Parting | null = null;
@@ -73,6 +77,11 @@ export class Relay {
     return this.#run.attach(ref, drain);
   }
 
+  /** It is being taken over for so long that something holds it up: a worker needs another one meanwhile. */
+  get isStuck(): boolean {
+    return this.#state === 'taking over' && performance.now() - this.#since > STUCK_MS;
+  }
+
   /** True once it is taken over, if that is within `ms`. */
   async runs(ms: number): Promise<boolean> {
     const until = Date.now() + ms;
@@ -113,11 +122,14 @@ export class Relay {
           const run = new RelayRun(this.deps, taken);
           this.#become('running', run);
           await run.run(signal);
+          this.#parting = run.parting;
         }
       } catch (error) {
         const run = this.#run;
         if (await this.#ends(error)) return;
         if (run !== null) {
+          // Nothing is attached to it from here on, and no other relay takes it for one that runs.
+          this.#become('taking over', null);
           reason = 'doubt';
           this.#parting = run.parting;
           if (run.isRetired) await this.#partNow();
@@ -136,7 +148,9 @@ export class Relay {
     const hanging = whileHanging(this.deps, this.relay, over.signal, () => this.#partNow());
     try {
       return await takeOver(this.deps, this.relay, reason, (held) => {
-        if (this.#parting !== null) this.#parting = { ...this.#parting, held };
+        // On another server what it settled may be lost: then its own take-over has to find it first.
+        const same = this.#parting?.held.server === held.server;
+        this.#parting = this.#parting !== null && same ? { ...this.#parting, held } : null;
       });
     } finally {
       over.abort();
@@ -144,17 +158,15 @@ export class Relay {
     }
   }
 
-  /** Once: what is left then, because its row is locked, is adopted by the take-over. */
+  /** Also when nothing is left: an attach that was under way may have written its row after the move. The rest is the take-over's to adopt. */
   async #partNow(): Promise<void> {
     if (this.#parting === null) return;
-    const received = await this.part(this.#parting).catch((error: unknown) => {
+    await this.part(this.#parting).catch((error: unknown) => {
       this.deps.observer.note('publishers could not go on with another relay', {
         relay: this.relay,
         error: errorMessage(error),
       });
-      return null;
     });
-    if (received !== null && received.left === 0) this.#parting = null;
   }
 
   /** True for what another take-over by this worker cannot mend. */
@@ -175,6 +187,7 @@ export class Relay {
   }
 
   #become(state: RelayState, run: RelayRun | null): void {
+    if (this.#state === 'running' && state !== 'running') this.#since = performance.now();
     this.#state = state;
     this.#run = run;
     for (const wake of this.#waiting) wake();

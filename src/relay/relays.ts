@@ -17,6 +17,8 @@ import { Sleepers } from './sleepers';
 import { takeOver } from './take-over';
 
 const EVERY_MS = 1_000;
+/** Relays that hang in their take-over and are stood in for. Where more do, it is Kafka that hangs, and more relays would only hang, too. */
+const MOST_STUCK = 2;
 /** Relays that are taken over for a new server at the same time. */
 const RECOVER_AT_ONCE = 4;
 /** How long an attach waits for relays to be recovered, or for another one to give the publisher up, ms. */
@@ -105,7 +107,10 @@ export class Relays {
       const free = (await readLeases(this.deps.db)).filter((one) => this.#isFree(one) && one.publishers === 0);
       return shuffled(free.map(({ relay }) => relay));
     },
-    take: (relay) => this.#take(relay, 'spare'),
+    take: (relay) => {
+      const isTaken = this.#relays.has(relay) || this.#recovering.has(relay);
+      return isTaken || this.#stop.signal.aborted ? null : this.#take(relay, 'spare');
+    },
   };
 
   #isFree({ relay, holder, halted }: RelayLease): boolean {
@@ -163,7 +168,8 @@ export class Relays {
     // A dead worker's first: their publishers wait.
     for (const { relay, publishers } of free) if (publishers > 0) this.#take(relay, 'orphan');
     const own = [...this.#relays.values()].filter(({ state, isSpare }) => state !== 'halted' && !isSpare);
-    const lacking = this.mains - own.length;
+    const stuck = own.filter(({ isStuck }) => isStuck).length;
+    const lacking = this.mains - own.length + Math.min(stuck, MOST_STUCK);
     const mains = shuffled(free.filter(({ publishers }) => publishers === 0)).slice(0, Math.max(0, lacking));
     for (const { relay } of mains) this.#take(relay, 'lease');
     const stale = leases.filter(({ stillMs }) => stillMs > this.deps.ledgerRetentionMs / 4);

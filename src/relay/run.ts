@@ -76,11 +76,12 @@ export class RelayRun {
   }
 
   /**
-   * Attaches a publisher, in its row and then in the set, where it begins with a scan of its backlog. Rejects when the relay is lost or the
-   * answer is unknown: then the run is over, too.
+   * Attaches a publisher, in its row and then in the set, where it begins with a scan of its backlog. Null = the run is over. Rejects when the
+   * relay is lost or the answer is unknown: then the run is over, too.
    */
-  async attach(ref: PublisherRef, drain: RelayDrain): Promise<AttachAnswer> {
+  async attach(ref: PublisherRef, drain: RelayDrain): Promise<AttachAnswer | null> {
     const state = this.#state;
+    if (state.over) return null;
     try {
       await failpoint('relay_before_attach');
       const answer = await attachPublisher(state.deps.db, state.held, ref, { ...drain });

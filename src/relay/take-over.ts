@@ -68,9 +68,14 @@ export async function takeOver(
 async function sameLedger(deps: RelayDeps, held: TakenRelay): Promise<void> {
   if (held.settled.kind !== 'none') return;
   const found = await deps.kafka.ledgerId();
-  const gone = held.ledgerId === null ? null : goneLedger(held.settled, held.ledgerId, found);
+  if (found === null) {
+    // The barrier was acknowledged just now: the broker that was asked is behind.
+    const why = 'A broker does not know the ledger topic yet that another one writes to. It is asked again.';
+    throw new OutboxError('KAFKA_UNAVAILABLE', why);
+  }
+  const remembered = held.ledgerId ?? (await rememberLedger(deps.db, found));
+  const gone = goneLedger(held.settled, remembered, found);
   if (gone !== null) return halt(deps, held, gone.text);
-  if (held.ledgerId === null && found !== null) await rememberLedger(deps.db, found);
 }
 
 /** T3 and T4. Each chunk moves L with what it settles, so a take-over that is cut goes on where it was. */

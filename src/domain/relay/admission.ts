@@ -23,6 +23,7 @@ export const LONGEST_WAIT_MS = 15 * 60_000;
  *
  *   unknown ── every partition took a probe's marker ──→ admitted ── one in error, unanswered, without leader ──→ suspended
  *                  └── one did not ──→ suspended ── a later probe: clear ──→ admitted
+ *                                         └── a fail-over has lost that ──→ unknown
  *
  * By topic and not by partition: order per key is the topic's, and so is what is set aside. Kept in a table, so that a restart and other
  * workers know it, and one worker of all probes what is suspended. Asking costs one look into a map.
@@ -43,6 +44,16 @@ export class Admission {
 
   get suspended(): number {
     return this.#suspended;
+  }
+
+  suspendedTopics(): string[] {
+    return [...this.#known].flatMap(([topic, why]) => (why === null ? [] : [topic]));
+  }
+
+  /** It is unknown again, and probed when somebody has events for it. */
+  forget(topic: string): void {
+    if (this.stateOf(topic) === 'suspended') this.#suspended -= 1;
+    this.#known.delete(topic);
   }
 
   /** True if that is news. */

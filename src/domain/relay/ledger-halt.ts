@@ -62,11 +62,10 @@ export function shownSettled({ kind, seq, fence, offset }: Settled): string {
 }
 
 /** While nothing is remembered no record can be compared: then a ledger topic that was deleted and made anew shows only by its identity. */
-export function goneLedger(settled: Settled, remembered: string, found: string | null): LedgerHalt | null {
+export function goneLedger(settled: Settled, remembered: string, found: string): LedgerHalt | null {
   if (settled.kind !== 'none' || found === remembered) return null;
-  const kafka = found === null ? 'no ledger topic' : `a ledger topic with identity ${found}`;
   return ledgerHalt(
     'ledger_gone',
-    `Postgres remembers the ledger topic with identity ${remembered}, Kafka has ${kafka}`,
+    `Postgres remembers the ledger topic with identity ${remembered}, Kafka has one with identity ${found}`,
   );
 }

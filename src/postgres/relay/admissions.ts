@@ -18,13 +18,21 @@ export interface AdmissionRow {
   readonly changedAt: string;
 }
 
-/** What changed since a `changedAt` that is known, with some of what is known already; null = all there is. */
-export async function changedAdmissions(db: Db, since: string | null): Promise<readonly AdmissionRow[]> {
+/**
+ * What changed since a `changedAt` that is known, with some of what is known already; null = all there is. Also the rows of `others`. A
+ * `changedAt` that lies ahead is of a server whose clock was: a fail-over lost it.
+ */
+export async function changedAdmissions(
+  db: Db,
+  since: string | null,
+  others: readonly string[] = [],
+): Promise<readonly AdmissionRow[]> {
   return query<AdmissionRow & Record<string, unknown>>(
     db,
     `select topic, suspended, changed_at::text as "changedAt" from outbox.topic_admissions
-     where changed_at > coalesce($1::timestamptz - interval '5 s', '-infinity') order by changed_at`,
-    [since],
+     where changed_at > coalesce(least($1::timestamptz, ${NOW}) - interval '5 s', '-infinity') or topic = any ($2::text[])
+     order by changed_at`,
+    [since, others],
   );
 }
 

@@ -42,6 +42,10 @@ export function since(columns: string, from: number): string {
   const events = `select ${columns} from outbox.events e where e.status = 'pending' and e.lane = 0 and e.xid`;
   return `${events} >= $${from}::xid8
        union all
-       select e.* from unnest($${from + 1}::xid8[]) as x (id) cross join lateral (${events} = x.id offset 0) e`;
+       select e.* from unnest($${from + 1}::xid8[]) as x (id) cross join lateral (${events} = x.id offset 0) e
+       where ${IS_OVER}`;
 }
+/** Of what is still in progress nothing can be seen, and a million rows of it would be walked over in vain. */
+export const IS_OVER = 'pg_visible_in_snapshot(x.id, pg_current_snapshot())';
+
 export const LATE = `json_agg(json_build_array(n.event_id::text, n.ordering_key))::text`;

@@ -2,6 +2,7 @@ import type { PublisherRef } from '../../domain/publisher';
 import { refColumns } from '../publishers';
 import type { Db } from '../query';
 import { queryText } from '../query';
+import { IS_OVER } from './claim-sql';
 import { HELD, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
 import { NEVER, horizonOf, ownerOf } from './look';
@@ -32,6 +33,7 @@ export async function lookForCopies(
        ${NEW_COPIES} >= $4::xid8
        union all
        select r.* from unnest($5::xid8[]) as x (id) cross join lateral (${NEW_COPIES} = x.id offset 0) r
+       where ${IS_OVER}
        union all
        select f.tenant, f.destination, f.shard, r.copy_id
        from unnest($6::text[], $7::text[], $8::smallint[]) as f (tenant, destination, shard)

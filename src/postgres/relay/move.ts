@@ -1,6 +1,6 @@
 import type { Db } from '../query';
 import { query } from '../query';
-import { HOLDS, SERVER, holdValues, lostRelay } from './holds';
+import { HOLDS, SERVER, UNRECOVERED, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
 import { ASKS } from './lanes';
 import type { AttachedRow } from './relays';
@@ -14,9 +14,10 @@ export interface Parted {
 }
 
 /**
- * Gives the publishers of one relay to another, in one statement that holds the fences of both: nobody takes either of them over meanwhile. That
- * every relay is recovered on this server follows, for the publishers were attached on it. Never waits for a publisher's locked row: call it
- * again for what is `left`. Null = the parted one is another's by now. Rejects with FENCED when `held` is lost.
+ * Gives the publishers of one relay to another, in one statement that holds the fences of both: nobody takes either of them over meanwhile. Only
+ * once every relay is recovered on this server, as an attach: what the parted one settled may be lost with the server before. Never waits for a
+ * publisher's locked row: call it again for what is `left`. Null = the parted one is another's by now, or a relay is not recovered. Rejects
+ * with FENCED when `held` is lost.
  */
 export async function movePublishers(
   db: Db,
@@ -25,8 +26,9 @@ export async function movePublishers(
 ): Promise<{ readonly moved: readonly AttachedRow[]; readonly left: number } | null> {
   const rows = await query<AttachedRow & { parted: boolean; moves: boolean; left: number }>(
     db,
-    `with held as materialized (select 1 from outbox.relays where ${HOLDS} for share), parted as materialized (
-       select 1 from held, outbox.relays r where r.relay = $4::smallint and r.fence = $5::bigint and ${SERVER} = $3::text for share of r
+    `with held as materialized (select 1 from outbox.relays where ${HOLDS} for share), ${UNRECOVERED}, parted as materialized (
+       select 1 from held, outbox.relays r where r.relay = $4::smallint and r.fence = $5::bigint and ${SERVER} = $3::text
+         and not exists (select from unrecovered) for share of r
      ), free as (
        select p.tenant_id, p.destination, p.shard from outbox.publishers p cross join parted
        where p.owner_relay = $4 and p.owner_fence <= $6 for update of p skip locked

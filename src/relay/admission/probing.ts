@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../domain/errors';
 import type { RelayKafka } from '../../kafka/relay-kafka';
 import type { Prober } from '../../kafka/transaction/prober';
 
@@ -9,7 +10,7 @@ const PROBERS = 4;
 /**
  * clear    every partition took the marker
  * hung     one did not; it is not to be probed again while it hangs
- * unsure   nothing was learned of it
+ * unsure   nothing was learned of it, or, with a code, it is missing or the right to it is lacking
  */
 export type Verdict = 'clear' | 'hung' | 'unsure';
 
@@ -38,11 +39,11 @@ export class Probing {
   /** Probes all partitions of these topics in one transaction. `decided` hears of each topic as soon as it is known, and of each once. */
   async probe(
     topics: ReadonlyMap<string, number>,
-    decided: (topic: string, verdict: Verdict, why: string) => void,
+    decided: (topic: string, verdict: Verdict, why: string, code: ErrorCode | null) => void,
   ): Promise<void> {
     const open = new Set(topics.keys());
-    const decide = (topic: string, verdict: Verdict, why = ''): void => {
-      if (open.delete(topic)) decided(topic, verdict, why);
+    const decide = (topic: string, verdict: Verdict, why = '', code: ErrorCode | null = null): void => {
+      if (open.delete(topic)) decided(topic, verdict, why, code);
     };
     try {
       for (let tries = 0; open.size > 0 && tries <= topics.size + PROBERS; tries += 1) {
@@ -64,8 +65,8 @@ export class Probing {
           }
           for (const topic of [...open]) decide(topic, 'clear');
         }
-        // Nothing was opened; the others are asked again without it. What is wrong with it, a look at topics says.
-        if (result.kind === 'refused') decide(result.topic, 'unsure', result.reason);
+        // Nothing was opened; the others are asked again without it.
+        if (result.kind === 'refused') decide(result.topic, 'unsure', result.reason, result.code);
       }
     } finally {
       for (const topic of [...open]) decide(topic, 'unsure');

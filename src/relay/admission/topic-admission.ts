@@ -3,6 +3,7 @@ import { errorMessage } from '../../domain/errors';
 import { Admission } from '../../domain/relay/admission';
 import type { AdmissionState } from '../../domain/relay/admission';
 import type { RelayKafka } from '../../kafka/relay-kafka';
+import { isTopicCode } from '../../kafka/topic-health';
 import type { BlockedTopic } from '../../kafka/topic-health';
 import type { Db } from '../../postgres/query';
 import {
@@ -40,6 +41,8 @@ export class TopicAdmission {
   #unsaved: (() => Promise<void>)[] = [];
   #saving: Promise<void> | null = null;
   #since: string | null = null;
+  /** Unknown topics that a probe was refused for, with why. */
+  readonly #unusable = new Map<string, BlockedTopic>();
 
   constructor(
     private readonly db: Db,
@@ -90,9 +93,13 @@ export class TopicAdmission {
   /** Once a second: hears what other workers found, and looks at suspended ones that are due. */
   async tick(): Promise<void> {
     await this.#flush();
-    const rows = await changedAdmissions(this.db, this.#since);
+    const suspended = this.#known.suspendedTopics();
+    const rows = await changedAdmissions(this.db, this.#since, suspended);
     // What was found meanwhile is newer than what was read.
     if (this.#unsaved.length > 0) return;
+    // A fail-over may have lost the row, or its later state: no worker would ever look at the topic again.
+    const found = new Set(rows.map(({ topic }) => topic));
+    for (const topic of suspended) if (!found.has(topic)) this.#known.forget(topic);
     for (const { topic, suspended, changedAt } of rows) {
       this.#since = changedAt;
       if (suspended !== null) this.#known.suspend(topic, suspended.why);
@@ -111,6 +118,8 @@ export class TopicAdmission {
   #refusal(topic: string): BlockedTopic[] {
     const state = this.stateOf(topic);
     if (state === 'admitted') return [];
+    const unusable = state === 'unknown' ? this.#unusable.get(topic) : undefined;
+    if (unusable !== undefined) return [unusable];
     const why = this.#known.whyNot(topic) ?? `Whether topic "${topic}" takes transactions is not known yet. Wait.`;
     return [{ topic, code: 'KAFKA_TOPIC_UNAVAILABLE', reason: why }];
   }
@@ -151,7 +160,9 @@ export class TopicAdmission {
     }
     const clear: string[] = [];
     const hung: string[] = [];
-    await this.#probing.probe(well, (topic, verdict, why) => {
+    await this.#probing.probe(well, (topic, verdict, why, code) => {
+      if (code === null || !isTopicCode(code)) this.#unusable.delete(topic);
+      else this.#unusable.set(topic, { topic, code, reason: why });
       if (verdict === 'clear') {
         clear.push(topic);
         this.#know(topic);

@@ -11,7 +11,8 @@ export interface Held {
   readonly relays: ReadonlyMap<number, Relay>;
   /** Numbers of those that nobody has. */
   readonly free: () => Promise<readonly number[]>;
-  readonly take: (relay: number) => Relay;
+  /** Null = somebody of this worker has it by now, or the worker stops. */
+  readonly take: (relay: number) => Relay | null;
 }
 
 /** A relay's publishers go on with another one that runs, a spare if there is one, which is no spare then. Null = none could take them. */
@@ -26,6 +27,7 @@ export async function part(
   const received = (await found?.receive(from)) ?? null;
   if (found === null || received === null) return null;
   const parted = held.relays.get(relay);
+  if (received.publishers === 0) return received;
   if (found.isSpare && parted !== undefined) {
     found.isSpare = false;
     parted.isSpare = true;
@@ -41,7 +43,7 @@ async function standIn({ relays, free, take }: Held, relay: number): Promise<Rel
   // The ledger of one of them may be where Kafka is sick, too.
   for (const one of (await free()).slice(0, SPARES_TRIED)) {
     const spare = take(one);
-    if (await spare.runs(SPARE_MS)) return spare;
+    if (spare !== null && (await spare.runs(SPARE_MS))) return spare;
   }
   return fewest(running());
 }
