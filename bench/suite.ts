@@ -3,7 +3,7 @@ import { ResidentMemory } from './harness/resident';
 import type { Closing } from './harness/closing';
 import type { BenchServers } from './harness/servers';
 import { setUp } from './harness/set-up';
-import { tenantNames, untilAsleep } from './harness/tenants';
+import { tenantNames, untilIdle } from './harness/tenants';
 import type { BenchOptions } from './options';
 import { LatencyBench } from './latency/measure';
 import { measureDrain, warmUp } from './drain/measure';
@@ -54,7 +54,7 @@ export async function runSuite(
       };
     }
     if (asked.has('wake')) measured.wake = await measureWake(bench, many.slice(0, WAKE_TENANTS));
-    await untilAsleep(servers, many);
+    await untilIdle(servers, many);
     await worker.stop();
   }
   if (asked.has('ingest')) {

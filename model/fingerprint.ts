@@ -1,43 +1,7 @@
-import type { Control } from './control';
-import type { World } from './world';
-
 /**
- * Numbers of 53 bits that stand for states. The two drains are alike, so states that differ only in which is A and which is
- * B are one. Two of n different states share a number with a probability of about n²/2⁵⁴: 1 in 18,000 for a million.
- *
- * A step changes few parts of a state and shares the others with its predecessor, so the hash of each part is kept as long
- * as the part lives: four times faster than hashing whole states.
+ * Hashes of immutable parts of states, each computed once in the part's life. A step changes few parts of a state and shares the others with its
+ * predecessor: four times faster than hashing whole states. Two of n states share a number of 53 bits with a probability of about n²/2⁵⁴.
  */
-export class Fingerprints {
-  private readonly parts = new Parts();
-
-  of(world: World): number {
-    const [a, b] = world.drains.map((drain) => this.part(drain)) as [number, number];
-    const drains = a < b ? `${a} ${b}` : `${b} ${a}`;
-    return hash(`${this.durable(world)} ${drains} ${this.part(world.left)} ${this.part(world.versions)}`);
-  }
-
-  /** Without what a kill of all drains and the loss of all requests under way would take away. */
-  durable({ pg, kafka, standby, now, minted, lost, halted, resending, control }: World): number {
-    const old = standby === null ? 0 : this.part(standby);
-    const order = resending === null ? '' : ` ${this.part(resending)}`;
-    const workflow = control === null ? '' : this.workflow(control);
-    return hash(
-      `${this.part(pg)} ${this.part(kafka)} ${old} ${now} ${minted} ${lost.drains} ${lost.changes} ${halted}${order}${workflow}`,
-    );
-  }
-
-  /** The workflow's state changes less often than what is beside it. */
-  private workflow({ state, ...rest }: Control): string {
-    return ` ${this.part(state)} ${JSON.stringify(rest)}`;
-  }
-
-  private part(value: object): number {
-    return this.parts.of(value);
-  }
-}
-
-/** Hashes of immutable parts of states, each computed once in the part's life. */
 export class Parts {
   private readonly known = new WeakMap<object, number>();
 

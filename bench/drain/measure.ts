@@ -3,7 +3,7 @@ import { PARTITIONS } from '../harness/bench';
 import type { Bench } from '../harness/bench';
 import { now, poll } from '../harness/clock';
 import { median } from '../harness/statistics';
-import { untilAsleep } from '../harness/tenants';
+import { untilIdle } from '../harness/tenants';
 import { makeEvents } from '../load/events';
 import { storeAtOnce } from '../load/store';
 
@@ -66,7 +66,7 @@ async function rawRound(bench: Bench, round: Round): Promise<number> {
     topic,
     round: round.name,
     partitions: PARTITIONS,
-    transactionEvents: loadConfig({}).drain.batchEvents,
+    transactionEvents: loadConfig({}).relays.batchEvents,
   });
   return measured(bench, round, () => bench.raw.call('send', { topic }, ROUND_MS));
 }
@@ -74,10 +74,10 @@ async function rawRound(bench: Bench, round: Round): Promise<number> {
 /** Stores a backlog while its publishers sleep and drains it; events per second at the consumer. */
 export async function ourRound(bench: DrainBench, round: Round): Promise<number> {
   const { servers, options, countedTopic } = bench;
-  await untilAsleep(servers, round.tenants);
+  await untilIdle(servers, round.tenants);
   const events = makeEvents({ ...round, seed: options.seed, topic: countedTopic, round: round.name });
   const rate = await measured(bench, round, () => storeAtOnce(servers.databaseUrl, events));
-  await untilAsleep(servers, round.tenants);
+  await untilIdle(servers, round.tenants);
   await mustBePublished(bench, round);
   return rate;
 }

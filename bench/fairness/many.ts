@@ -5,7 +5,7 @@ import { sweep } from '../../src/postgres/sweep';
 import { now, poll } from '../harness/clock';
 import { ResidentMemory } from '../harness/resident';
 import { median, rounded } from '../harness/statistics';
-import { tenantNames, untilAsleep } from '../harness/tenants';
+import { tenantNames, untilIdle } from '../harness/tenants';
 import { giveOrders } from './orders';
 import type { FairnessRig } from './rig';
 import { Scraped } from './scraped';
@@ -16,8 +16,6 @@ export interface ManyTenants {
   readonly publishedSeconds: number;
   /** Peak of the worker's resident memory, MiB. */
   readonly workerMb: number | null;
-  /** Most producers alive at any look, and the cap: idle ones kept, and one for each drain that may run. */
-  readonly producers: { readonly most: number; readonly cap: number };
   readonly waiting: Waiting;
 }
 
@@ -30,8 +28,6 @@ interface Waiting {
   readonly sweepMs: number;
 }
 
-/** The product's defaults, OUTBOX_MAX_PRODUCERS and both kinds of slots for OUTBOX_MAX_DRAINS. */
-const PRODUCERS_CAP = 64 + 2 * 50;
 const CONNECTIONS = 8;
 const PUBLISHED_WITHIN_MS = 15 * 60_000;
 const ROWS_WITHIN_MS = 5 * 60_000;
@@ -48,7 +44,6 @@ export async function measureMany(
   pool.on('error', (error) => log(error.message));
   const worker = await rig.worker();
   const memory = new ResidentMemory(worker.child.pid);
-  const scraped = new Scraped(worker.adminUrl);
   try {
     log(`${options.many} tenants, one event each`);
     await rig.consumer.call('reset', undefined);
@@ -57,11 +52,10 @@ export async function measureMany(
     log(`stored after ${((now() - began) / 1_000).toFixed(1)} s`);
     let told = began;
     await poll('all published', PUBLISHED_WITHIN_MS, 250, async () => {
-      await scraped.look();
       const { count } = await rig.consumer.call('arrivals', undefined);
       if (now() - told > 15_000) {
         told = now();
-        log(`${count} arrived, ${scraped.most('outbox_producers')} producers, ${memory.peak?.toFixed(0)} MiB`);
+        log(`${count} arrived, ${memory.peak?.toFixed(0)} MiB`);
       }
       return count >= options.many;
     });
@@ -69,12 +63,11 @@ export async function measureMany(
     if (count !== options.many) throw new Error(`${count} events arrived, ${options.many} were sent`);
     const publishedSeconds = rounded((lastAt - began) / 1_000, 1);
     log(`published after ${publishedSeconds} s`);
-    await untilAsleep(rig.servers, tenants);
+    await untilIdle(rig.servers, tenants);
     await rig.balanced(tenants, log, { drained: true });
-    const producers = { most: scraped.most('outbox_producers'), cap: PRODUCERS_CAP };
     const waiting = await measureWaiting(rig, { pool, tenants, worker, log, seconds: options.watchSeconds });
     await rig.balanced(tenants, log, { drained: false });
-    return { tenants: options.many, publishedSeconds, workerMb: memory.peak, producers, waiting };
+    return { tenants: options.many, publishedSeconds, workerMb: memory.peak, waiting };
   } finally {
     memory.stop();
     await worker.child.stop();

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { Pool } from 'pg';
 import { now, until } from '../harness/clock';
 import { percentile, rounded } from '../harness/statistics';
-import { tenantNames, untilAsleep } from '../harness/tenants';
+import { tenantNames, untilIdle } from '../harness/tenants';
 import type { FairnessRig } from './rig';
 
 export interface QuietOptions {
@@ -95,7 +95,7 @@ export async function measureQuiet(
       besideSharedTopic: await beside('beside a backlog on the same topic', rig.topics.timed),
     };
     // All has arrived, but the last batches may still be settling; a backlog that took too long is not drained.
-    await untilAsleep(rig.servers, quiet);
+    await untilIdle(rig.servers, quiet);
     await rig.balanced(quiet, log, { drained: true });
     await rig.balanced([busy, dead], log, { drained: false });
     return figures;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { now } from '../harness/clock';
 import { rounded } from '../harness/statistics';
-import { tenantNames, untilAsleep } from '../harness/tenants';
+import { tenantNames, untilIdle } from '../harness/tenants';
 import type { FairnessRig } from './rig';
 
 export interface QuotaFigure {
@@ -63,7 +63,7 @@ export async function measureQuota(
   if (kills > 0) await delay(CATCH_UP_MS);
   const seconds = (now() - started) / 1_000;
   const count = (await arrived()) - before;
-  if (options.killEveryS === null) await untilAsleep(rig.servers, [tenant]);
+  if (options.killEveryS === null) await untilIdle(rig.servers, [tenant]);
   await worker.child.stop();
   await rig.balanced([tenant], log, { drained: options.killEveryS === null });
   const perSecond = count / seconds;

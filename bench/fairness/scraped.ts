@@ -1,7 +1,6 @@
-/** What a process says at its /metrics, and the largest value that was ever seen of each series. */
+/** What a process says at its /metrics. */
 export class Scraped {
   #series = new Map<string, number>();
-  readonly #most = new Map<string, number>();
 
   constructor(private readonly adminUrl: string) {}
 
@@ -13,12 +12,6 @@ export class Scraped {
         .filter((line) => line !== '' && !line.startsWith('#'))
         .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
     );
-    for (const [name, value] of this.#series) this.#most.set(name, Math.max(value, this.#most.get(name) ?? 0));
-  }
-
-  /** Of the series of that name without labels; 0 if there was none. */
-  most(name: string): number {
-    return this.#most.get(name) ?? 0;
   }
 
   /** Of all series of that name whose labels contain `label`, as of the last look. */

@@ -16,7 +16,7 @@ export interface Weights {
 const TENANTS_EACH = 6;
 const WARM_UP_S = 5;
 
-/** Twelve backlogged tenants on four slots, half of them with three times the weight: what each gets. */
+/** Twelve backlogged tenants of one relay, half of them with three times the weight: what each gets. */
 export async function measureWeights(
   rig: FairnessRig,
   options: { readonly seconds: number; readonly backlog: number },
@@ -29,7 +29,7 @@ export async function measureWeights(
   const all = light.flatMap((tenant, index) => [tenant, heavy[index] ?? tenant]);
   log(`storing ${all.length * options.backlog} events`);
   await rig.store(all, rig.topics.unread, options.backlog);
-  const worker = await rig.worker({ OUTBOX_MAX_DRAINS: '4' });
+  const worker = await rig.worker();
   try {
     await rig.wake(all, rig.topics.unread);
     await delay(WARM_UP_S * 1_000);
@@ -54,8 +54,8 @@ export async function measureWeights(
 
 async function settled(rig: FairnessRig, tenants: readonly string[]): Promise<Map<string, number>> {
   const rows = await rig.servers.installation.query<{ tenant: string; n: number }>(
-    `select tenant_id as tenant, sum(events)::float8 as n from outbox.batches
-     where tenant_id = any ($1::text[]) and settled_at is not null group by tenant_id`,
+    `select tenant_id as tenant, sum(published)::float8 as n from outbox.relay_counts
+     where tenant_id = any ($1::text[]) group by tenant_id`,
     [tenants],
   );
   return new Map(rows.map(({ tenant, n }) => [tenant, n]));

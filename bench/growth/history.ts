@@ -16,10 +16,10 @@ export async function fillHistory(servers: BenchServers, tenant: string, total: 
   for (let stored = row?.stored ?? 0; stored < total; stored += CHUNK) {
     await servers.installation.query(
       `insert into outbox.events (tenant_id, dedupe_key, topic, event_type, ordering_key, content_type, payload, status,
-                                  topic_partition, topic_offset, batch_id, published_at)
+                                  topic_partition, topic_offset, batch_relay, batch_seq, published_at)
        select $1, 'history-' || n, $5, 'order.created', 'order-' || n % 1000, 'application/json',
               convert_to('{"order":' || n || ',"text":"' || repeat(md5(n::text), 9), 'UTF8'), 'published',
-              n % 6, n, gen_random_uuid(), clock_timestamp()
+              n % 6, n, 0, n / 1000 + 1, clock_timestamp()
        from generate_series($2::bigint + 1, $2::bigint + least($3::bigint, $4::bigint - $2)) n`,
       [tenant, stored, CHUNK, total, `history-of-${PAYLOAD_BYTES}-bytes`],
     );

@@ -3,7 +3,7 @@ import { Random } from '../../faults/traffic/random';
 import type { Bench } from '../harness/bench';
 import { now, poll, until } from '../harness/clock';
 import { percentile } from '../harness/statistics';
-import { untilAsleep } from '../harness/tenants';
+import { untilIdle } from '../harness/tenants';
 import { PAYLOAD_BYTES } from '../load/events';
 
 /** ms from the moment that an event's transaction was due until a read_committed consumer has the event. */
@@ -47,7 +47,7 @@ export class LatencyBench {
   async asleep(tenants: readonly string[]): Promise<Latency> {
     const times: number[] = [];
     for (let round = 1; round <= this.bench.options.sizes.sleepRounds; round += 1) {
-      await untilAsleep(this.bench.servers, tenants);
+      await untilIdle(this.bench.servers, tenants);
       times.push(...(await this.#commitAll(`asleep-${round}`, this.#everyWake(tenants))));
     }
     return summary(times);

@@ -10,7 +10,7 @@ import { Product } from '../harness/product';
 import { ResidentMemory } from '../harness/resident';
 import type { BenchServers } from '../harness/servers';
 import { percentile } from '../harness/statistics';
-import { tenantNames, untilAsleep } from '../harness/tenants';
+import { tenantNames, untilIdle } from '../harness/tenants';
 import { makeEvents } from '../load/events';
 import { storeAtOnce } from '../load/store';
 
@@ -55,7 +55,7 @@ export async function measureReplay(
     );
   }
   await poll('all published', events / 2 + 60_000, 200, async () => (await published(pool, tenant)) === events);
-  await untilAsleep(servers, [tenant]);
+  await untilIdle(servers, [tenant]);
   const drain = before.stop();
 
   log('replaying');
@@ -81,7 +81,7 @@ export async function measureReplay(
   }
   const seconds = (now() - began) / 1_000;
   const replay = during.stop();
-  await untilAsleep(servers, [tenant]);
+  await untilIdle(servers, [tenant]);
   await checkCopies(pool, tenant, events);
   const waits = await liveWaits(pool, tenant);
   return {

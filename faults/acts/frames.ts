@@ -5,32 +5,30 @@ import type { ArmedRule, KafkaFault } from '../proxy/kafka-rules';
 import { until } from '../harness/waiting';
 import type { Scene } from '../runner/scenario';
 
-/** The requests of a drain, in the order in which it makes them. */
-export const DRAIN_APIS = [
+/** The requests of a relay, in the order in which it makes them. */
+export const RELAY_APIS = [
   'Metadata',
   'InitProducerId',
-  'OffsetFetch',
+  'Fetch',
   'AddPartitionsToTxn',
   'Produce',
-  'AddOffsetsToTxn',
-  'TxnOffsetCommit',
   'EndTxn',
 ] as const satisfies readonly ApiName[];
 
 export const FRAME_FAULTS = ['drop-request', 'drop-answer', 'cut-request', 'cut-answer', 'hold'] as const;
-export type FrameFault = `${(typeof DRAIN_APIS)[number]}:${(typeof FRAME_FAULTS)[number]}`;
+export type FrameFault = `${(typeof RELAY_APIS)[number]}:${(typeof FRAME_FAULTS)[number]}`;
 
-export const ALL_FRAME_FAULTS: readonly FrameFault[] = DRAIN_APIS.flatMap((api) =>
+export const ALL_FRAME_FAULTS: readonly FrameFault[] = RELAY_APIS.flatMap((api) =>
   FRAME_FAULTS.map((kind): FrameFault => `${api}:${kind}`),
 );
 
 /** These are made only by a take-over, so one must be caused: by a commit whose outcome nobody knows. */
-const OF_TAKE_OVERS: readonly ApiName[] = ['InitProducerId', 'OffsetFetch', 'Metadata'];
+const OF_TAKE_OVERS: readonly ApiName[] = ['InitProducerId', 'Fetch', 'Metadata'];
 
-/** A held request reaches the broker when the drain has long had a new epoch (its request time-out is 2 s). */
+/** A held request reaches the broker when the relay has long had a new epoch (its request time-out is 2 s). */
 const HELD_MS = 5_000;
 
-/** Loses, cuts or holds back one request or answer of a drain. */
+/** Loses, cuts or holds back one request or answer of a relay. */
 export async function strikeFrame(scene: Scene, fault: FrameFault): Promise<void> {
   const { kafka } = scene.rig;
   if (kafka === null) throw new Error('frames can only be lost by the Kafka proxy, which this stack does not have');

@@ -14,7 +14,7 @@ export async function killWorker(scene: Scene, victim: Service | undefined): Pro
   return scene.worker();
 }
 
-/** SIGSTOP of one worker for longer than its heartbeat time-out; others take over meanwhile, then it goes on. */
+/** SIGSTOP of one worker for longer than its leases; others take over meanwhile, then it goes on. */
 export async function freezeWorker(scene: Scene, victim: Service | undefined, forMs: number): Promise<void> {
   if (victim === undefined) throw new Error('there is no such worker to freeze');
   await scene.strike('worker_frozen', async (fired) => {

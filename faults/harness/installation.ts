@@ -5,7 +5,7 @@ import { dropDatabase } from './drop-database';
 /** What is pending or in doubt of an installation. */
 export interface Backlog {
   readonly pending: number;
-  /** Batches recorded and not settled. */
+  /** Sent, and not marked yet. */
   readonly unsettled: number;
 }
 
@@ -50,7 +50,7 @@ export class Installation {
   async backlog(): Promise<Backlog> {
     const [row] = await this.query<Backlog>(
       `select (select count(*)::int from outbox.events where status = 'pending') as pending,
-              (select count(*)::int from outbox.batches where settled_at is null) as unsettled`,
+              (select count(*)::int from outbox.unsettled) as unsettled`,
     );
     if (row === undefined) throw new Error('counting returned no row');
     return row;

@@ -19,8 +19,6 @@ export interface RigOptions {
   readonly servers: Addresses;
   /** Port of the broker's listener behind the Kafka proxy, and the port that it advertises; absent = no Kafka proxy. */
   readonly proxiedKafka?: { readonly brokerPort: number; readonly port: number } | undefined;
-  /** The engine under test; absent = as OUTBOX_FAULTS_ENGINE says. */
-  readonly engine?: 'relays';
 }
 
 export interface LaunchOptions {
@@ -179,11 +177,7 @@ export class Rig {
       name,
       firedLog: this.faults.path,
       ...(options.failpoints !== undefined && { failpoints: options.failpoints }),
-      env: {
-        ...(this.options.engine !== undefined && { OUTBOX_ENGINE: this.options.engine }),
-        ...(options.env?.['OUTBOX_LINGER'] !== undefined && { OUTBOX_ATTACHED_LINGER: options.env['OUTBOX_LINGER'] }),
-        ...options.env,
-      },
+      ...(options.env !== undefined && { env: options.env }),
     };
   }
 }

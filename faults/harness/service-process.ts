@@ -38,7 +38,6 @@ const QUICK: Readonly<Record<string, string>> = {
   OUTBOX_KAFKA_REQUEST_TIMEOUT: '2s',
   OUTBOX_KAFKA_TRANSACTION_TIMEOUT: '6s',
   OUTBOX_LINGER: '300ms',
-  OUTBOX_DRAIN_MAX: '5s',
   OUTBOX_BREAKER_RESET: '1s',
   OUTBOX_SWEEP_INTERVAL: '500ms',
   OUTBOX_SHUTDOWN_GRACE: '15s',
@@ -47,10 +46,7 @@ const QUICK: Readonly<Record<string, string>> = {
   OUTBOX_BATCH_EVENTS: '200',
   OUTBOX_POSTGRES_POOL: '8',
   OUTBOX_LISTEN_HOST: '127.0.0.1',
-  /** The engine under test: every scenario runs on either. */
-  OUTBOX_ENGINE: process.env['OUTBOX_FAULTS_ENGINE'] ?? 'drains',
   OUTBOX_LEDGER_SINGLE_BROKER: 'true',
-  OUTBOX_ATTACHED_LINGER: '300ms',
 };
 
 /** The admin key of every installation under test; it guards nothing but loopback. */

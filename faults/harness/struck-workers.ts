@@ -39,14 +39,13 @@ export async function cutOffFrozen(rig: Rig): Promise<void> {
   );
 }
 
-/** Resolves when other workers have taken over every publisher with work that these hold. */
+/** Resolves when other workers have taken over every relay of these that has publishers. */
 export async function untilTakenOver(rig: Rig, frozen: readonly Service[]): Promise<void> {
   const pids = frozen.map(({ child }) => `%:${child.pid}:%`);
   await until('every publisher taken over by a living worker', async () => {
     const [row] = await rig.installation.query<{ held: number }>(
-      `select count(*)::int as held from outbox.publishers p where drained_by like any ($1) and (state = 'running'
-         or exists (select from outbox.batches b where b.tenant_id = p.tenant_id and settled_at is null)
-         or exists (select from outbox.events e where e.tenant_id = p.tenant_id and status = 'pending'))`,
+      `select count(*)::int as held from outbox.relays r join outbox.publishers p on p.owner_relay = r.relay
+       where r.holder like any ($1)`,
       [pids],
     );
     return row?.held === 0;

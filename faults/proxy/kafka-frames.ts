@@ -1,18 +1,14 @@
-/** The API keys that the drain and its readers use. */
+/** The API keys that relays and readers use. */
 export const API_KEYS = {
   Produce: 0,
   Fetch: 1,
   ListOffsets: 2,
   Metadata: 3,
-  OffsetCommit: 8,
-  OffsetFetch: 9,
   FindCoordinator: 10,
   ApiVersions: 18,
   InitProducerId: 22,
   AddPartitionsToTxn: 24,
-  AddOffsetsToTxn: 25,
   EndTxn: 26,
-  TxnOffsetCommit: 28,
 } as const;
 
 export type ApiName = keyof typeof API_KEYS;

@@ -41,8 +41,6 @@ cannot do counts as not fired, and the run as not clean.
   with the producers' log: missing, duplicates, order per tenant and key, bytes, headers, tenants, events that nobody was told of, transactions left open,
   and accepted = pending + published + failed + skipped. It fails too if too few events flowed or if a planned fault did not happen: each writes a proof
   when it does.
-- Scenarios that must end in a **halt** (an older copy of Postgres) are audited for what was published before, and for
-  nothing having been sent afterwards.
 `;
 
 function page(runs: readonly FaultsResults[]): string {

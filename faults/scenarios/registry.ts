@@ -7,7 +7,6 @@ import { clusterRollingRestart } from './kafka/cluster-rolling-restart';
 import { kafkaDiskFull } from './kafka/disk-full';
 import { frames } from './kafka/frames';
 import { idsExpired } from './kafka/ids-expired';
-import { ledgerDeleted } from './kafka/ledger-deleted';
 import { topicDeleted } from './kafka/topic-deleted';
 import { backendsTerminated } from './postgres/backends-terminated';
 import { connectionsExhausted } from './postgres/connections-exhausted';
@@ -51,7 +50,6 @@ export const SCENARIOS: readonly Scenario[] = [
   brokerFrozen,
   brokerRestarted,
   frames,
-  ledgerDeleted,
   topicDeleted,
   idsExpired,
   clusterRollingRestart,

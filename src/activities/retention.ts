@@ -4,7 +4,7 @@ import type { Pool } from 'pg';
 import type { PurgeCounts, PurgeRequest, PurgeStep, RetentionActivities } from '../domain/retention';
 import { parseRetention } from '../domain/retention';
 import type { RetainedTenant } from '../postgres/retention';
-import { expiredEvents, purgeBatches, purgeCopies, purgeEvents, retainedTenants } from '../postgres/retention';
+import { expiredEvents, purgeCopies, purgeEvents, retainedTenants } from '../postgres/retention';
 
 export interface RetentionDeps {
   readonly pool: Pool;
@@ -23,7 +23,7 @@ export interface RetentionObserver {
 
 /** A step returns after this long, so that the workflow shows progress and a lost worker costs little. */
 const STEP_MS = 20_000;
-/** Rows of one delete. It holds the publisher's row, so that a drain waits: 500 rows are about 10 ms. */
+/** Rows of one delete. It holds the publishers' rows, so that an attach waits: 500 rows are about 10 ms. */
 const CHUNK = 500;
 const TENANTS_PAGE = 500;
 /** Between two deletes, as many times as long as the delete took: retention must stay the database's smallest load. */
@@ -60,7 +60,7 @@ export async function purgeTenants(deps: RetentionDeps, request: PurgeRequest, c
 
 class Step {
   private readonly until = Date.now() + STEP_MS;
-  private readonly total = { published: 0, skipped: 0, batches: 0 };
+  private readonly total = { published: 0, skipped: 0 };
   private tenants = 0;
   after: string;
   private event: string;
@@ -96,12 +96,6 @@ class Step {
       if (next !== null && this.over()) return false;
       from = next;
     }
-    for (let batches = CHUNK; batches === CHUNK;) {
-      batches = await rested(() => purgeBatches(pool, tenant, keepMs, CHUNK));
-      this.call.alive();
-      this.count(tenant, { published: 0, skipped: 0, batches });
-      if (batches === CHUNK && this.over()) return false;
-    }
     for (let from: string | null = '0'; from !== null;) {
       const copy: string = from;
       from = await rested(() => purgeCopies(pool, tenant, keepMs, copy, CHUNK));
@@ -117,8 +111,7 @@ class Step {
   private count(tenant: string, counts: PurgeCounts): void {
     this.total.published += counts.published;
     this.total.skipped += counts.skipped;
-    this.total.batches += counts.batches;
-    if (counts.published + counts.skipped + counts.batches > 0) this.deps.observer.purged(tenant, counts);
+    if (counts.published + counts.skipped > 0) this.deps.observer.purged(tenant, counts);
   }
 }
 

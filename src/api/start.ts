@@ -20,7 +20,7 @@ export interface ApiDeps {
   readonly meter: IngestMeter;
   readonly wake: Wake;
   /** What the admin API works with, and the version that its description names. */
-  readonly admin: Pick<AdminContext, 'pool' | 'publishers' | 'doctor' | 'ledger'> & { readonly version: string };
+  readonly admin: Pick<AdminContext, 'pool' | 'publishers' | 'doctor'> & { readonly version: string };
   /** Register `postgres` (required) and, for the verbose report only, `kafka` and `temporal`. */
   readonly health: Health;
   readonly metrics: Metrics;

@@ -1,13 +1,11 @@
 import { DEFAULT_CONTENT_TYPE } from '../domain/event';
 import type { Acknowledged } from './acknowledged';
-import { publisherId } from '../domain/publisher';
 
 type RawHeaders = Readonly<Record<string, Buffer | Buffer[] | null>>;
 
 const REPLAY_ID = 'outbox-replay-id';
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const COUNT = /^[0-9]+$/;
-const UUID_TAIL = /@[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The text of a header, or null if it is absent, empty-valued or double. */
 export function headerText(headers: RawHeaders, name: string): string | null {
@@ -45,7 +43,7 @@ export function headerFaults(headers: RawHeaders, event: Acknowledged, topic: st
   expect('processing-attempt', (value) => COUNT.test(value));
   expect('x-timestamp-ms', (value) => COUNT.test(value));
   expect('x-schema-version', (value) => value !== '');
-  expect('x-producer-id', (value) => RELAYS_BATCH.test(value) || isPublisherOf(value, event.tenant));
+  expect('x-producer-id', (value) => RELAYS_BATCH.test(value));
   for (const [name, value] of Object.entries(event.headers ?? {})) expect(name, equals(value));
   if (replayId(headers) !== null) expect('outbox-replay-count', (value) => COUNT.test(value));
   return faults;
@@ -53,12 +51,3 @@ export function headerFaults(headers: RawHeaders, event: Acknowledged, topic: st
 
 /** `<installation>/relay-<r>@<seq>`. */
 const RELAYS_BATCH = /^[0-9a-z]{12}\/relay-[0-9]{1,4}@[1-9][0-9]*$/;
-
-/** `<publisher>@<batch id>`, where the publisher is one of the tenant's (any destination and shard). */
-function isPublisherOf(value: string, tenant: string): boolean {
-  const publisher = value.replace(UUID_TAIL, '');
-  const own = publisherId({ tenant, destination: 'kafka', shard: 0 });
-  return (
-    publisher !== value && (publisher === own || publisher.startsWith(`${own}@`) || publisher.startsWith(`${own}#`))
-  );
-}

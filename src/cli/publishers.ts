@@ -13,19 +13,8 @@ interface Flags extends ListFlags {
   readonly tenant?: string;
 }
 
-const STATES = ['sleeping', 'held', 'waking', 'running', 'paused', 'throttled', 'open', 'halted'];
-const COLUMNS = [
-  'tenant_id',
-  'destination',
-  'shard',
-  'state',
-  'state_until',
-  'recorded',
-  'settled',
-  'fence',
-  'drained_by',
-  'relay',
-];
+const STATES = ['sleeping', 'held', 'waking', 'running', 'paused', 'throttled', 'open'];
+const COLUMNS = ['tenant_id', 'destination', 'shard', 'state', 'state_until', 'relay'];
 
 /** Adds `outboxctl publishers`. */
 export function registerPublishers(program: Command): void {

@@ -64,7 +64,8 @@ export const serverVariables = {
   }),
   OUTBOX_LEDGER_TOPIC: withDefault(topicName, 'outbox-ledger', {
     section: 'Kafka',
-    about: "Topic whose offsets hold every publisher's ledger. Never delete it, never use it for events.",
+    about:
+      "The relays' ledger is the topic of this name, a dot and the installation's id. Never delete it; no event goes to a topic of this name.",
   }),
 
   OUTBOX_TOPIC_ALLOW: withDefault(patterns(), '.*', {

@@ -84,43 +84,12 @@ export const serviceVariables = {
     section: 'Publishing',
     about: 'Most payload bytes of one Kafka transaction (one event may exceed it alone).',
   }),
-  OUTBOX_LINGER: withDefault(duration(0, MINUTE), '1500ms', {
-    section: 'Publishing',
-    about: 'How long a drain waits for new events when the backlog is empty.',
-  }),
-  OUTBOX_DRAIN_MAX: withDefault(duration(1_000, 10 * MINUTE), '20s', {
-    section: 'Publishing',
-    about: 'Longest run of one drain with a backlog. One that keeps up with its events may take six times as long.',
-  }),
-  OUTBOX_DRAIN_START_TIMEOUT: withDefault(duration(1_000, 24 * 60 * MINUTE), '10m', {
-    section: 'Publishing',
-    about:
-      'A drain that no worker has started within this time is scheduled anew. Longer than drains ever wait for a slot: it is for a task that Temporal lost.',
-  }),
-  OUTBOX_MAX_DRAINS: withDefault(integer(1, 1_000), '50', {
-    section: 'Publishing',
-    about: 'Drains that publish at the same time per worker; as many more may wait for events or for their turn.',
-  }),
-  OUTBOX_MAX_PRODUCERS: withDefault(integer(1, 10_000), '64', {
-    section: 'Publishing',
-    about: 'Idle Kafka producers that a worker keeps.',
-  }),
-  OUTBOX_REST_MAX: withDefault(duration(0, 10_000), '200ms', {
-    section: 'Publishing',
-    about:
-      "While looks for events of quiet publishers are slow, a sign of too few cores, a backlog's drain does one step at a time, in small transactions, and rests after each for as long as it took and so long at most. 0s = never.",
-  }),
-  OUTBOX_ENGINE: withDefault(oneOf('drains', 'relays'), 'drains', {
-    section: 'Publishing',
-    about:
-      '`relays`: relays pack the events of many tenants into each Kafka transaction. `drains`: each tenant has a Kafka producer of its own. The same for all processes; an installation with events does not change it.',
-  }),
   OUTBOX_RELAYS: withDefault(integer(1, 8), '1', {
     section: 'Publishing',
     about:
       'Relays that a worker leases for itself, beside those of workers that died. One keeps two cores busy; more help where Kafka is far away.',
   }),
-  OUTBOX_ATTACHED_LINGER: withDefault(duration(0, 20 * MINUTE), '5m', {
+  OUTBOX_LINGER: withDefault(duration(0, 20 * MINUTE), '5m', {
     section: 'Publishing',
     about:
       'How long a tenant without events stays attached to its relay. Attached tenants cost nearly nothing, each wake of a sleeping one costs Temporal some 50 ms of a core.',

@@ -50,18 +50,13 @@ export interface Config {
     readonly batchLimit: number;
   };
   readonly worker: { readonly host: string; readonly port: number };
-  readonly drain: {
+  readonly relays: {
     readonly batchEvents: number;
     readonly batchBytes: number;
+    readonly mains: number;
     readonly lingerMs: number;
-    readonly maxMs: number;
-    readonly startTimeoutMs: number;
-    readonly maxDrains: number;
-    readonly maxProducers: number;
-    readonly restMaxMs: number;
+    readonly singleBroker: boolean;
   };
-  readonly engine: Values['OUTBOX_ENGINE'];
-  readonly relays: { readonly mains: number; readonly lingerMs: number; readonly singleBroker: boolean };
   readonly breaker: { readonly threshold: number; readonly resetMs: number };
   readonly quota: QuotaConfig;
   readonly ingest: {
@@ -129,20 +124,11 @@ export function shape(v: Values, warnings: readonly string[]): Config {
       batchLimit: v.OUTBOX_BATCH_LIMIT,
     },
     worker: { host: v.OUTBOX_LISTEN_HOST, port: v.OUTBOX_WORKER_PORT },
-    drain: {
+    relays: {
       batchEvents: v.OUTBOX_BATCH_EVENTS,
       batchBytes: v.OUTBOX_BATCH_BYTES,
-      lingerMs: v.OUTBOX_LINGER,
-      maxMs: v.OUTBOX_DRAIN_MAX,
-      startTimeoutMs: v.OUTBOX_DRAIN_START_TIMEOUT,
-      maxDrains: v.OUTBOX_MAX_DRAINS,
-      maxProducers: v.OUTBOX_MAX_PRODUCERS,
-      restMaxMs: v.OUTBOX_REST_MAX,
-    },
-    engine: v.OUTBOX_ENGINE,
-    relays: {
       mains: v.OUTBOX_RELAYS,
-      lingerMs: v.OUTBOX_ATTACHED_LINGER,
+      lingerMs: v.OUTBOX_LINGER,
       singleBroker: v.OUTBOX_LEDGER_SINGLE_BROKER,
     },
     breaker: { threshold: v.OUTBOX_BREAKER_THRESHOLD, resetMs: v.OUTBOX_BREAKER_RESET },

@@ -4,10 +4,7 @@ import type { BreakerConfig } from './breaker';
 import type { QuotaConfig } from './quota';
 import { initialQuota } from './quota';
 import type { OnPoison } from './hold-key';
-import { HALT_CHOICES } from './halt';
 import type { PlainKey } from './plain-key';
-import { unhalt } from './publisher-halt';
-import type { HaltChoice } from './halt';
 import { mergeConfig } from './publisher-state';
 import type { Overrides, PublisherConfig, PublisherState } from './publisher-state';
 import { PLAIN_TEXT, isText } from './text';
@@ -29,7 +26,7 @@ export interface OpenBreakerCommand {
 export interface UnhaltCommand {
   readonly by: string;
   readonly why: string;
-  readonly choice: HaltChoice;
+  readonly choice: 'recheck';
 }
 export interface ConfigureCommand {
   readonly by: string;
@@ -67,15 +64,11 @@ export function checkPause(command: unknown): string | null {
   return 'until must be milliseconds since 1970 or an ISO-8601 time';
 }
 
-/** `state` null: the publisher's row, which says whether it is halted, was not read yet. */
-export function checkUnhalt(command: unknown, state: PublisherState | null): string | null {
+/** A publisher never halts, its relays may: all that is left to choose is to look again. */
+export function checkUnhalt(command: unknown): string | null {
   const wrong = checkByWhy(command);
-  if (wrong !== null) return wrong;
-  const choice = field(command, 'choice');
-  if (choice !== 'recheck' && state !== null && state.halted === null)
-    return 'the publisher is not halted: there is nothing to decide';
-  if (HALT_CHOICES.some((known) => known === choice)) return null;
-  return 'choice must be recheck (compare again), adopt (Kafka is right) or resend (Postgres is right, doubles possible)';
+  if (wrong !== null || field(command, 'choice') === 'recheck') return wrong;
+  return 'the publisher is not halted, so its choice can only be recheck: halted relays are shown by outboxctl halted';
 }
 
 export function pause(state: PublisherState, command: PauseCommand, now: number): PublisherState {
@@ -103,8 +96,9 @@ export function resetBreaker(state: PublisherState, command: ByCommand, now: num
   return { ...state, overrides, breaker, drain: { ...state.drain, woken: true, retryAt: null } };
 }
 
-export function endHalt(state: PublisherState, { choice, by, why }: UnhaltCommand): PublisherState {
-  return unhalt(state, choice === 'recheck' ? null : { choice, by, why });
+/** What was in the way may be gone: it tries at once. */
+export function recheck(state: PublisherState): PublisherState {
+  return { ...state, drain: { ...state.drain, woken: true, retryAt: null } };
 }
 
 /** Puts what the publisher's row remembers in force: after a terminated workflow or a wiped Temporal. */
@@ -113,16 +107,14 @@ export function restore(
   saved: {
     readonly limits: Overrides;
     readonly paused: PublisherState['paused'];
-    readonly halted: PublisherState['halted'];
-    readonly breaker?: OpenBreaker | null;
+    readonly breaker: OpenBreaker | null;
   },
 ): PublisherState {
   const restored: PublisherState = {
     ...state,
     overrides: { ...saved.limits, ...state.overrides },
     paused: state.paused ?? saved.paused,
-    halted: saved.halted,
-    breaker: saved.breaker == null ? state.breaker : reopened(saved.breaker),
+    breaker: saved.breaker === null ? state.breaker : reopened(saved.breaker),
   };
   return saved.limits.heldOpen === undefined ? restored : holdOpen(restored, saved.limits.heldOpen);
 }

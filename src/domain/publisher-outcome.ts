@@ -24,16 +24,14 @@ export function drainStarted(state: PublisherState, probe: boolean, now: number)
 
 /**
  * Reduces a drain's outcome into breaker, quota and counters. `random` in [0, 1) is the jitter. Whether more work is
- * pending is judged from how the drain ended: only `empty` says that nothing is. `revised`: false while a run is replayed that an older
- * version judged, asked only where that makes a difference.
+ * pending is judged from how the drain ended: only `empty` says that nothing is.
  */
 export function drainEnded(
   state: PublisherState,
   outcome: DrainOutcome,
-  request: { readonly events: number; readonly probe: boolean },
+  request: { readonly probe: boolean },
   now: number,
   random: number,
-  revised: () => boolean = () => true,
 ): PublisherState {
   const counters = {
     ...state.counters,
@@ -42,45 +40,36 @@ export function drainEnded(
     parked: state.counters.parked + outcome.parked,
     failures: state.counters.failures + (outcome.failure === null ? 0 : 1),
   };
-  // An older worker does not say how many bytes: events alone are paid then.
-  const bytes = outcome.recordedBytes ?? 0;
-  // A relay's drain has refilled the bucket while it was attached: it comes back as it is.
-  const spent = outcome.quota ?? spend(state.quota, state.config.quota, outcome.recorded, bytes);
+  const { published, publishedBytes } = outcome;
+  // The relay has refilled the bucket while the publisher was attached: it comes back as it is.
+  const spent = outcome.quota ?? spend(state.quota, state.config.quota, published, publishedBytes);
   const quota = { ...spent, ...state.config.quota };
-  const usage = waited(used(state.usage, now, outcome.recorded, bytes), outcome.denials ?? 0);
-  const breaker = reduceBreaker(state, outcome, request, now, random, revised);
+  const usage = waited(used(state.usage, now, published, publishedBytes), outcome.denials ?? 0);
   // Parking is progress: a backlog full of refused events must not be worked off at one every ten seconds.
-  const progress = outcome.published > 0 || outcome.parked > 0;
+  const progress = published > 0 || outcome.parked > 0;
   const failed = outcome.end === 'failed' && !progress ? state.drain.failed + 1 : 0;
   // An operator's pause of this publisher, or its breaker that one opened, as opposed to a pause of everything.
-  const stoppedAlone = outcome.end === 'paused' && (state.paused !== null || state.breaker.manual) && revised();
+  const stoppedAlone = outcome.end === 'paused' && (state.paused !== null || state.breaker.manual);
   const allPaused = outcome.end === 'paused' && !stoppedAlone;
-  const more = outcome.end !== 'empty' && !allPaused && outcome.end !== 'halted';
+  const more = outcome.end !== 'empty' && !allPaused;
   return {
     ...state,
     counters,
     quota,
-    usage: outcome.end === 'empty' || outcome.end === 'keptUp' ? keptUp(usage) : usage,
-    breaker,
-    halted: outcome.end === 'halted' ? { why: haltReason(outcome), since: now } : state.halted,
+    usage: outcome.end === 'empty' ? keptUp(usage) : usage,
+    breaker: reduceBreaker(state, outcome, request, now, random),
     drain: {
       ...state.drain,
       lastWorker: outcome.worker,
-      // A grant of 0 ends `granted` too: it has looked at what is in doubt, not at the backlog.
       woken: state.drain.woken || more,
-      doubt: inDoubt(state, outcome),
       failed,
-      retryAt: retryAt(outcome, failed, now, random, revised),
+      retryAt: retryAt(outcome, failed, now, random),
       lastFailure:
         outcome.failure === null
           ? state.drain.lastFailure
           : { code: outcome.failure.code, message: outcome.failure.message.slice(0, 500), at: now },
       blockedTopics: outcome.blockedTopics.slice(0, 20),
-      publishedAt: isQuiet(outcome)
-        ? null
-        : outcome.published > 0
-          ? now - (outcome.quietMs ?? 0)
-          : (state.drain.publishedAt ?? null),
+      publishedAt: isQuiet(outcome) ? null : published > 0 ? now - (outcome.quietMs ?? 0) : state.drain.publishedAt,
       allPaused,
     },
   };
@@ -91,25 +80,10 @@ export function waitStarted(state: PublisherState, wait: { readonly quota?: true
   return wait.quota === true ? { ...state, usage: denied(state.usage, now) } : state;
 }
 
-/** A foreign ledger's batch id, which it may quote, is any text. */
-function haltReason({ failure }: DrainOutcome): string {
-  return storableText(failure?.message ?? 'halted', 2_000);
-}
-
-/**
- * True if a batch may be recorded and not settled. A drain that stopped may have ended before it took over: then what was in doubt
- * still is, and so is what an attempt before it recorded, whose worker died.
- */
-function inDoubt(state: PublisherState, outcome: DrainOutcome): boolean {
-  if (outcome.end === 'failed' || outcome.end === 'fenced') return true;
-  const untouched = outcome.batches === 0 && (outcome.end === 'stopping' || outcome.end === 'time');
-  return untouched && (state.drain.doubt || outcome.recorded > 0);
-}
-
 /** While a topic refuses events, an event that reached another one so recently says that the destination is well. */
 export const FLOWS_MS = 30_000;
 
-/** A drain on a relay that has failed, and published its last event too long ago for that to say anything. */
+/** A drain that has failed, and published its last event too long ago for that to say anything. */
 function isQuiet({ failure, quietMs }: DrainOutcome): boolean {
   return failure !== null && (quietMs ?? 0) >= FLOWS_MS;
 }
@@ -117,7 +91,7 @@ function isQuiet({ failure, quietMs }: DrainOutcome): boolean {
 /** A topic that refuses events is no failure of the destination while the publisher's other topics take theirs. */
 function othersFlow(state: PublisherState, outcome: DrainOutcome, now: number): boolean {
   const { publishedAt } = state.drain;
-  if (outcome.blockedTopics.length === 0 || publishedAt == null) return false;
+  if (outcome.blockedTopics.length === 0 || publishedAt === null) return false;
   return now - publishedAt < Math.min(FLOWS_MS, state.config.breaker.resetMs);
 }
 
@@ -128,10 +102,9 @@ function othersFlow(state: PublisherState, outcome: DrainOutcome, now: number): 
 function reduceBreaker(
   state: PublisherState,
   outcome: DrainOutcome,
-  request: { readonly events: number; readonly probe: boolean },
+  request: { readonly probe: boolean },
   now: number,
   random: number,
-  revised: () => boolean,
 ): PublisherState['breaker'] {
   if (outcome.published > 0 && !isQuiet(outcome)) return breakerSucceeded(state.breaker, now);
   if (outcome.failure !== null && outcome.failure.breaker) {
@@ -147,21 +120,12 @@ function reduceBreaker(
   // A probe that found nothing to send, or only events to park, has reached the destination without a failure.
   const probed =
     request.probe && (outcome.end === 'empty' || outcome.end === 'granted' || outcome.parked >= PROBE_EVENTS);
-  // A grant of nothing has not tried.
-  if (probed && request.events === 0 && revised()) return state.breaker;
   return probed ? breakerSucceeded(state.breaker, now) : state.breaker;
 }
 
-function retryAt(
-  outcome: DrainOutcome,
-  failed: number,
-  now: number,
-  random: number,
-  revised: () => boolean,
-): number | null {
-  if (outcome.end === 'fenced') return now + Math.round(RETRY_MS * (0.5 + random));
+function retryAt(outcome: DrainOutcome, failed: number, now: number, random: number): number | null {
   if (outcome.end !== 'failed') return null;
   // Also when nothing was published: the events of its other topics wait as long.
-  if (outcome.blockedTopics.length > 0 && (outcome.published > 0 || revised())) return now + BLOCKED_TOPIC_RETRY_MS;
+  if (outcome.blockedTopics.length > 0) return now + BLOCKED_TOPIC_RETRY_MS;
   return now + Math.round(Math.min(RETRY_MS * 2 ** Math.min(failed, 6), MAX_RETRY_MS) * (0.8 + 0.4 * random));
 }

@@ -2,7 +2,6 @@ import type { BreakerConfig, BreakerState } from './breaker';
 import { CLOSED_BREAKER, DEFAULT_BREAKER } from './breaker';
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_ON_POISON } from './hold-key';
 import type { OnPoison } from './hold-key';
-import type { HaltOrder } from './halt';
 import type { PlainKey } from './plain-key';
 import type { PublisherRef } from './publisher';
 import type { RefusedReplay, ReplayCommand } from './replay-commands';
@@ -27,26 +26,14 @@ export interface PublisherState {
   readonly quota: QuotaState & QuotaConfig;
   readonly usage: QuotaUsage;
   readonly paused: Paused | null;
-  readonly halted: Halted | null;
-  /** How the last halt was ended. */
-  readonly lastHalt?: string;
+  /** Always null: what Postgres and Kafka contradict each other about is a relay's, and halts that. */
+  readonly halted: null;
   readonly counters: Counters;
   readonly drain: DrainMemory;
   /** Replays that were asked for and are not stored yet; absent = none. */
   readonly replayRequests?: readonly ReplayCommand[];
   /** Those that could not be stored, the newest last; absent = none. */
   readonly refusedReplays?: readonly RefusedReplay[];
-  /** Of those about events and the tenant; absent = none yet. */
-  readonly lastCommand?: LastCommand;
-}
-
-/** What became of the last command that was carried out in Postgres: a signal has no other answer. */
-export interface LastCommand {
-  readonly name: string;
-  readonly by: string;
-  /** ms since epoch. */
-  readonly at: number;
-  readonly outcome: string;
 }
 
 export interface PublisherConfig {
@@ -56,8 +43,8 @@ export interface PublisherConfig {
   /** Refusals of one event until it is parked. Outages never count. */
   readonly maxAttempts: number;
   readonly weight: number;
-  /** Beside what the deployment names; absent in a state of an older release. */
-  readonly plainKey?: PlainKey;
+  /** Beside what the deployment names. */
+  readonly plainKey: PlainKey;
 }
 
 export interface Overrides {
@@ -79,15 +66,6 @@ export interface Paused {
   readonly until: number | null;
 }
 
-export interface Halted {
-  readonly why: string;
-  readonly since: number;
-  /** A way out that an operator chose and that is being carried out. */
-  readonly order?: HaltOrder;
-  /** What was chosen last, and why it was not possible. */
-  readonly refused?: string;
-}
-
 export interface Counters {
   readonly wakes: number;
   readonly drains: number;
@@ -101,21 +79,19 @@ export interface Counters {
 
 /** What the workflow remembers of its drains. */
 export interface DrainMemory {
-  /** Grants handed out since the publisher's first run; part of each grant id. */
+  /** Grants handed out since the publisher's first run; part of each drain's address. */
   readonly grants: number;
   readonly lastWorker: string | null;
   /** Something may be pending: a wake came, or the last drain did not end empty. */
   readonly woken: boolean;
-  /** A batch may be in doubt: D0–D2 must run even while paused or open. */
-  readonly doubt: boolean;
   /** Drains in a row that failed, for whatever reason: the exponent of the back-off between them. */
   readonly failed: number;
   /** No drain before this moment (ms since epoch) after a failure below the breaker's threshold. */
   readonly retryAt: number | null;
   readonly lastFailure: { readonly code: string; readonly message: string; readonly at: number } | null;
   readonly blockedTopics: readonly string[];
-  /** When a drain that published something ended, ms since epoch; absent in a state of an older release. */
-  readonly publishedAt?: number | null;
+  /** When something was published last, ms since epoch; null = never, or too long ago for that to say anything. */
+  readonly publishedAt: number | null;
   /** The last drain was refused because everything is paused; the sweep wakes this publisher afterwards. */
   readonly allPaused: boolean;
 }
@@ -135,7 +111,7 @@ export function mergeConfig(base: PublisherConfig, overrides: Overrides): Publis
     onPoison: overrides.onPoison ?? base.onPoison,
     maxAttempts: overrides.maxAttempts ?? base.maxAttempts,
     weight: overrides.weight ?? base.weight,
-    plainKey: overrides.plainKey ?? base.plainKey ?? [],
+    plainKey: overrides.plainKey ?? base.plainKey,
   };
 }
 
@@ -155,26 +131,12 @@ export function initialState(ref: PublisherRef, config: PublisherConfig, now: nu
       grants: 0,
       lastWorker: null,
       woken: true,
-      // A fresh workflow cannot know what its predecessor left.
-      doubt: true,
       failed: 0,
       retryAt: null,
       lastFailure: null,
       blockedTopics: [],
+      publishedAt: null,
       allPaused: false,
     },
-  };
-}
-
-/** A state that an older version carried over continue-as-new, with what it lacks. */
-export function upgraded(state: PublisherState, now: number): PublisherState {
-  const { quota, breaker, drain } = state as Partial<PublisherState>;
-  return {
-    ...state,
-    defaults: (state as Partial<PublisherState>).defaults ?? defaultConfig(),
-    breaker: { ...CLOSED_BREAKER, ...breaker },
-    quota: { ...initialQuota(UNLIMITED_QUOTA, now), ...UNLIMITED_QUOTA, ...quota },
-    usage: (state as Partial<PublisherState>).usage ?? initialUsage(now),
-    drain: { ...state.drain, allPaused: drain?.allPaused ?? false },
   };
 }

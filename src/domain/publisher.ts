@@ -4,15 +4,16 @@
  *   tenant       owner of events; every key, index, metric and rule starts with it
  *   event        one row of outbox.events
  *   publisher    a tenant's long-lived workflow for one destination (and one shard of its ordering keys)
- *   batch        the events of one Kafka transaction, numbered per publisher by `seq`, recorded before it is sent
- *   ledger       where Kafka itself says which batch was committed last
- *   drain        one activity run: settle what is unsettled, then claim, send and settle until the grant is used
- *   grant        how many events the workflow allows one drain
- *   fence        a number in the publisher's row, raised by every drain that takes over; good on the server that gave it only
+ *   relay        one transactional Kafka producer with one partition of the ledger, which packs events of many publishers into each transaction
+ *   batch        what one transaction of a relay holds, numbered per relay by `seq`
+ *   ledger       topic of ours in which Kafka itself says what was committed
+ *   drain        one run of the activity that attaches a publisher to a relay, until it is detached
+ *   grant        what the workflow allows one drain
+ *   fence        a number in the relay's row, raised by every take-over; good on the server that gave it only
  *   lane         `live` before `replay`
  */
 
-/** Which publisher: the owner of one stream of batches, one transactional id and one ledger. */
+/** Which publisher: a tenant's events for one destination. */
 export interface PublisherRef {
   readonly tenant: string;
   /** `kafka`, or the name of another destination of the tenant. */
@@ -24,7 +25,7 @@ export interface PublisherRef {
 export const KAFKA_DESTINATION = 'kafka';
 
 /**
- * The id of a publisher, which is also its workflow id and the first part of the `x-producer-id` header:
+ * The id of a publisher, which is also its workflow id:
  * `publisher:acme`, `publisher:acme#3`, `publisher:acme@webhook`, `publisher:acme@webhook#3`.
  * Each part is percent-encoded, and `@` and `#` never survive that encoding, so no two publishers share an id.
  */
@@ -32,14 +33,4 @@ export function publisherId(ref: PublisherRef): string {
   const destination = ref.destination === KAFKA_DESTINATION ? '' : `@${encodeURIComponent(ref.destination)}`;
   const shard = ref.shard === 0 ? '' : `#${ref.shard}`;
   return `publisher:${encodeURIComponent(ref.tenant)}${destination}${shard}`;
-}
-
-/** The transactional id: a pure function of the installation and the publisher, never random, never per attempt. */
-export function transactionalId(installId: string, ref: PublisherRef): string {
-  return `outbox.${installId}.${publisherId(ref)}`;
-}
-
-/** The private consumer group whose committed offset is the ledger of this publisher. */
-export function ledgerGroup(installId: string, ref: PublisherRef): string {
-  return `outbox-ledger.${installId}.${publisherId(ref)}`;
 }

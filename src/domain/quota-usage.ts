@@ -19,7 +19,7 @@ export function initialUsage(now: number): QuotaUsage {
   return { minute: now, events: 0, bytes: 0, lastEvents: 0, lastBytes: 0, denials: 0, throttledSince: null };
 }
 
-/** Counts what a drain recorded. A clock that went backwards starts a minute anew. */
+/** Counts what a drain published. A clock that went backwards starts a minute anew. */
 export function used(usage: QuotaUsage, now: number, events: number, bytes: number): QuotaUsage {
   const current = rolled(usage, now);
   return { ...current, events: current.events + events, bytes: current.bytes + bytes };
@@ -30,7 +30,7 @@ export function denied(usage: QuotaUsage, now: number): QuotaUsage {
   return { ...usage, denials: usage.denials + 1, throttledSince: usage.throttledSince ?? now };
 }
 
-/** A drain on a relay has waited for tokens so often, and is over. */
+/** A drain has waited for tokens so often, and is over. */
 export function waited(usage: QuotaUsage, times: number): QuotaUsage {
   return times === 0 ? usage : { ...usage, denials: usage.denials + times };
 }

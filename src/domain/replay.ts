@@ -54,29 +54,6 @@ export function replayWorkflowId(tenant: string, replayId: string): string {
   return `replay:${encodeURIComponent(tenant)}:${encodeURIComponent(replayId)}`;
 }
 
-const REPLAY_PART = 0.1;
-/** A live event that comes while a batch of copies is sent waits for it: so long at most, ms, as far as it can be foreseen. */
-const COPIES_MS = 50;
-const MOST_COPIES = 2_000;
-/** On a busy machine the fixed cost of a transaction takes those ms alone: with 100 copies each a replay ran at a fifth of its rate. */
-const FEWEST_COPIES = 500;
-
-/**
- * How many copies may go into a batch of at most `limit` members while `live` events wait for it: all the room that they leave,
- * and in any case a tenth. Of a batch too small for that one place in ten, by `random` in [0, 1). Not more than `most`.
- */
-export function replayShare(limit: number, live: number, random: number, most: number): number {
-  const tenth = limit * REPLAY_PART;
-  const reserved = Math.floor(tenth) + (random < tenth % 1 ? 1 : 0);
-  return Math.min(most, Math.max(reserved, limit - live));
-}
-
-/** Copies of one batch at most, where sending a member took `msPerMember` last; null = not known yet. */
-export function mostCopies(msPerMember: number | null): number {
-  if (msPerMember === null) return FEWEST_COPIES;
-  return Math.max(FEWEST_COPIES, Math.min(MOST_COPIES, Math.floor(COPIES_MS / Math.max(msPerMember, 1e-6))));
-}
-
 /** What a replay may have waiting in its lane, so that a million events never are there at once. */
 const MOST_AHEAD = 20_000;
 /** Copies made in one transaction: some 60 ms. */

@@ -9,7 +9,6 @@ export interface PurgeRequest {
 export interface PurgeCounts {
   readonly published: number;
   readonly skipped: number;
-  readonly batches: number;
 }
 
 /** `after` and `event` say where the next step goes on. */
@@ -27,7 +26,7 @@ export interface RetentionActivities {
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** A retried drain counts what its grant recorded before, so batches must outlive every grant; so does deduplication. */
+/** Deduplication ends with the event: callers that repeat themselves for longer than this need more. */
 export const MIN_RETENTION_MS = 3_600_000;
 export const MAX_RETENTION_MS = 3_650 * 86_400_000;
 

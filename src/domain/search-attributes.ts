@@ -10,7 +10,6 @@ export const SEARCH_ATTRIBUTES = {
   Destination: 'KEYWORD',
   BreakerState: 'KEYWORD',
   Paused: 'BOOL',
-  Halted: 'BOOL',
   BacklogClass: 'KEYWORD',
 } as const;
 
@@ -20,7 +19,7 @@ export const SEARCH_ATTRIBUTE_NAMES = Object.keys(SEARCH_ATTRIBUTES) as SearchAt
 /**
  * none      asleep, or at work since it was asleep, on what one drain can send
  * draining  the backlog outlasted a drain: more than it could send in its time or grant
- * waiting   something is or may be pending that must not go now: throttled, paused, open or halted
+ * waiting   something is or may be pending that must not go now: throttled, paused or open
  */
 export type BacklogClass = 'none' | 'draining' | 'waiting';
 
@@ -38,7 +37,6 @@ export function searchAttributesOf(
     Destination: state.destination,
     BreakerState: state.breaker.state,
     Paused: state.paused !== null,
-    Halted: state.halted !== null,
     BacklogClass: backlogClass(state, decision, outlasted, shown),
   };
 }
@@ -51,9 +49,8 @@ function backlogClass(
 ): BacklogClass {
   // A drain that starts says nothing of the backlog: what a probe finds is known only after it.
   if (decision.kind === 'drain') return outlasted ? 'draining' : shown;
-  if (decision.kind === 'unhalt') return 'waiting';
   if (decision.why === 'sleeping') return 'none';
-  return decision.why === 'halted' || state.drain.woken || state.drain.doubt ? 'waiting' : 'none';
+  return state.drain.woken ? 'waiting' : 'none';
 }
 
 /** A class that changes with every drain would cost a history event and a visibility write each. */

@@ -1,27 +1,9 @@
 import { OutboxError } from '../domain/errors';
 
-/** Every place of the drain where a crash test may act. Closed: a misspelt name would be a test that proves nothing. */
+/** Every place of a relay where a crash test may act. Closed: a misspelt name would be a test that proves nothing. */
 export const FAILPOINT_NAMES = [
-  'before_fence',
-  'after_fence',
-  'after_init_producer',
-  'after_ledger_read',
-  'after_ledger_log',
-  'before_record',
-  'after_record',
-  'mid_send',
-  'after_send',
-  'after_ledger_write',
-  'before_commit',
-  'after_kafka_commit',
-  'before_settle',
-  'after_settle',
-  'before_sleep',
-  'after_sleep',
   'before_park',
   'after_park',
-  'before_record_anew',
-  'after_record_anew',
   'relay_added',
   'relay_sent',
   'relay_committed',
@@ -66,7 +48,7 @@ export interface ArmedFailpoint {
 
 /**
  * Parses `name=action[:arg][:hit]`, several separated by `;`:
- * `after_kafka_commit=kill:1;before_settle=stop:2;mid_send=error;after_record=sleep:500`.
+ * `relay_committed=kill:1;relay_before_settle=stop:2;relay_sent=error;relay_added=sleep:500`.
  * Throws CONFIG_INVALID for anything unknown: a fault that silently does not exist would prove nothing.
  */
 export function parseFailpoints(text: string): ArmedFailpoint[] {

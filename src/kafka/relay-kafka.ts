@@ -3,10 +3,10 @@ import type { PlainKey } from '../domain/plain-key';
 import { Deadline } from '../sinks/kafka/deadline';
 import { withPlainKey } from '../sinks/kafka/partitioner';
 import { blockedOf, preflightOf } from '../sinks/kafka/preflight';
+import type { Preflight } from '../sinks/kafka/preflight';
 import type { TopicPartitions } from '../sinks/kafka/protocol';
 import { HeaderRuns } from '../sinks/kafka/record-headers';
 import { Shared } from '../sinks/kafka/shared';
-import type { Preflight } from '../sinks/sink';
 import { ensureLedger, ledgerState } from './ledger/ledger-topic';
 import type { LedgerState, LedgerTopicOptions } from './ledger/ledger-topic';
 import { producerName, relaySettings, relayTransactionalId } from './relay-settings';
@@ -49,15 +49,11 @@ export class RelayKafka {
   }
 
   /** Looks at events without sending: limits of size, existence and allowance of topics. Never condemns on an outage. */
-  async preflight(
-    events: readonly OutboxEvent[],
-    plainKey: PlainKey | undefined,
-    publisherId: string,
-  ): Promise<Preflight> {
+  async preflight(events: readonly OutboxEvent[], plainKey: PlainKey | undefined): Promise<Preflight> {
     const { kafka } = this.#settings;
     const longest = producerName(kafka.installId, 9_999, Number.MAX_SAFE_INTEGER);
     const keyStyle = withPlainKey(kafka.keyStyle, plainKey);
-    return preflightOf(events, publisherId, kafka, this.#shared.directory, keyStyle, longest);
+    return preflightOf(events, kafka, this.#shared.directory, keyStyle, longest);
   }
 
   /**

@@ -1,8 +1,8 @@
 import { withDefaults } from '../sinks/kafka/options';
-import type { KafkaSettings, KafkaSinkOptions } from '../sinks/kafka/options';
+import type { KafkaSettings, KafkaOptions } from '../sinks/kafka/options';
 import { LedgerCodec } from './ledger/record';
 
-export interface RelayKafkaOptions extends KafkaSinkOptions {
+export interface RelayKafkaOptions extends KafkaOptions {
   /** Name of the installation (`OUTBOX_INSTALLATION`): the first part of every transactional id. */
   readonly installation: string;
   /** 32 bytes that are kept with the database: records of the ledger are sealed with it. */

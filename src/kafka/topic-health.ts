@@ -1,6 +1,6 @@
 import type { TopicPartitions } from '../sinks/kafka/protocol';
 import type { TopicDirectory, TopicInfo } from '../sinks/kafka/topic-directory';
-import type { BlockedTopicCode } from '../sinks/sink';
+import type { BlockedTopicCode } from '../sinks/kafka/preflight';
 import type { ProbeResult } from './transaction/prober';
 
 /** A topic that takes nothing now: its events wait, those of other topics go. */

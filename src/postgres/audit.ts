@@ -5,7 +5,7 @@ import type { Db } from './query';
 
 /** One change by an operator. `before` and `after` hold settings and counts, never payloads or secrets. */
 export interface AuditEntry {
-  /** Who: the admin key's label, never what a body claims; of a command to a workflow what it says, after `temporal:`. */
+  /** Who: the admin key's label, never what a body claims. */
   readonly actor: string;
   /** What, as `<thing>.<verb>`. */
   readonly action: string;
@@ -16,8 +16,6 @@ export interface AuditEntry {
   readonly why?: string | null;
   readonly before?: unknown;
   readonly after?: unknown;
-  /** The command to a workflow that ordered it. */
-  readonly commandId?: string | undefined;
 }
 
 export interface StoredAudit {
@@ -38,8 +36,8 @@ export async function writeAudit(db: Db, entry: AuditEntry): Promise<void> {
     value === undefined || value === null ? null : JSON.stringify(value);
   await query(
     db,
-    `insert into outbox.audit (actor, action, tenant_id, subject, why, before, after, command_id)
-     values ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb, $8)`,
+    `insert into outbox.audit (actor, action, tenant_id, subject, why, before, after)
+     values ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb)`,
     [
       entry.actor,
       entry.action,
@@ -48,7 +46,6 @@ export async function writeAudit(db: Db, entry: AuditEntry): Promise<void> {
       entry.why ?? null,
       json(entry.before),
       json(entry.after),
-      entry.commandId ?? null,
     ],
   );
 }
@@ -63,28 +60,6 @@ export async function audited<T>(
     if (entry !== null) await writeAudit(client, entry);
     return result;
   });
-}
-
-/** `actor` of what a command to a workflow ordered: Temporal does not tell who sent it, so `by` must not pass for an admin key. */
-export function commandActor(by: string): string {
-  return `temporal:${by}`;
-}
-
-/**
- * What the command did when it was carried out before, or null. To be asked first in the transaction of the change: a second run of the
- * same command waits here until the first one's transaction has ended, and then sees its entry.
- */
-export async function entryOfCommand(
-  db: Db,
-  commandId: string,
-): Promise<Pick<StoredAudit, 'action' | 'before' | 'after'> | null> {
-  await query(db, `select pg_advisory_xact_lock(hashtextextended('temporal-outbox:command:' || $1, 0))`, [commandId]);
-  const rows = await query<Pick<StoredAudit, 'action' | 'before' | 'after'> & Record<string, unknown>>(
-    db,
-    'select action, before, after from outbox.audit where command_id = $1',
-    [commandId],
-  );
-  return rows[0] ?? null;
 }
 
 /** Newest first, from before the entry `before` on. */

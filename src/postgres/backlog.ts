@@ -62,7 +62,7 @@ export async function readBacklog(db: Db): Promise<BacklogGroup[]> {
        where (tenant_id, destination, shard, lane) not in (select tenant_id, destination, shard, lane from large)
      )
      select f.tenant_id as tenant, f.lane::int,
-            case when p.state is distinct from 'halted' and ${ALL_PAUSED} then 'paused' else p.state end as state, coalesce(c.pending, f.pending)::float8 as pending,
+            case when ${ALL_PAUSED} then 'paused' else p.state end as state, coalesce(c.pending, f.pending)::float8 as pending,
             greatest(0, extract(epoch from clock_timestamp() - f.created_at))::float8 as "oldestAgeSeconds"
      from few f left join counted c using (tenant_id, destination, shard, lane)
      left join outbox.publishers p using (tenant_id, destination, shard)`,

@@ -50,7 +50,7 @@ export interface ListedEvent {
   readonly createdAt: Date;
   readonly publishedAt: Date | null;
   readonly failedAt: Date | null;
-  /** `<relay>@<seq>`, or a drain's batch. A take-over that marked the event knows no place: partition and offset are null then. */
+  /** `<relay>@<seq>`. A take-over that marked the event knows no place: partition and offset are null then. */
   readonly batch: string | null;
   readonly partition: number | null;
   readonly offset: string | null;
@@ -107,7 +107,7 @@ const LISTED = `e.event_id::text as id, e.tenant_id as tenant, e.topic, e.event_
   e.dedupe_key as "dedupeKey", e.status, case e.lane when 1 then 'replay' else 'live' end as lane,
   e.status = 'pending' and e.lane = 2 as held, e.attempts,
   e.created_at as "createdAt", e.published_at as "publishedAt", e.failed_at as "failedAt", 
-  coalesce(e.batch_relay || '@' || e.batch_seq, e.batch_id::text) as batch,
+  e.batch_relay || '@' || e.batch_seq as batch,
   e.topic_partition as partition, e.topic_offset::text as offset, e.error_code as "errorCode",
   e.error_reason as "errorReason", e.content_type as "contentType"`;
 

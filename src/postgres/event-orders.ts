@@ -1,7 +1,6 @@
 import type { Pool } from 'pg';
-import type { RefusedEvent } from '../domain/tenant-commands';
-import { MAX_ACTION_EVENTS } from '../domain/tenant-commands';
-import { entryOfCommand, writeAudit } from './audit';
+import { MAX_ACTION_EVENTS } from '../domain/event-actions';
+import { writeAudit } from './audit';
 import { releaseKey, retryEvents, skipEvents } from './operator-actions';
 import type { Alongside, OperatorResult } from './operator-actions';
 
@@ -11,8 +10,6 @@ export interface EventOrder {
   /** As the audit names them. */
   readonly by: string;
   readonly why: string;
-  /** Of a command to a workflow: the same id again changes nothing, and answers what it changed the first time. */
-  readonly commandId?: string;
 }
 
 /** As `retryEvents`, with the audit's entry in the same transaction; nothing changed, nothing is noted. */
@@ -40,32 +37,14 @@ export async function orderRelease(
 }
 
 function noted(order: EventOrder, action: string, subject: string | null): Alongside {
-  const { tenant, by, why, commandId } = order;
-  return {
-    async before(db) {
-      const entry = commandId === undefined ? null : await entryOfCommand(db, commandId);
-      if (entry === null) return null;
-      const { event_ids: changed, refused } = entry.after as CommandAfter;
-      return {
-        changed,
-        refused: refused.map(({ event_id: eventId, code }) => ({ eventId, code })),
-        before: [],
-        wake: [],
-      };
-    },
-    async after(db, { changed, before, refused }) {
-      // A command that changed nothing is noted too: given again, it is not to change what has come about since.
-      if (changed.length === 0 && commandId === undefined) return;
-      const events = before.map((one) => ({ event_id: one.eventId, status: one.status, error_code: one.errorCode }));
-      const left = refused.map((one) => ({ event_id: one.eventId, code: one.code }));
-      const after = { event_ids: changed, ...(commandId !== undefined && { refused: left }) };
-      await writeAudit(db, { actor: by, action, tenant, subject, why, before: { events }, after, commandId });
-    },
+  const { tenant, by, why } = order;
+  return async (db, { changed, before }) => {
+    if (changed.length === 0) return;
+    const events = before.map((one) => ({ event_id: one.eventId, status: one.status, error_code: one.errorCode }));
+    await writeAudit(db, {
+      ...{ actor: by, action, tenant, subject, why },
+      before: { events },
+      after: { event_ids: changed },
+    });
   };
-}
-
-/** What the entry of a command keeps, to answer it again. */
-interface CommandAfter {
-  readonly event_ids: readonly string[];
-  readonly refused: readonly { readonly event_id: string; readonly code: RefusedEvent['code'] }[];
 }

@@ -1,5 +1,4 @@
 import type { EventStatus } from '../domain/event';
-import type { PublisherRef } from '../domain/publisher';
 import type { Db } from './query';
 import { query } from './query';
 
@@ -30,7 +29,7 @@ export async function getEvent(db: Db, tenant: string, id: string): Promise<Stor
     db,
     `select event_id::text as id, tenant_id as tenant, topic, event_type as type, ordering_key as key,
             dedupe_key as "dedupeKey", status, ${ISO('created_at')} as "acceptedAt", ${ISO('published_at')} as "publishedAt",
-            coalesce(batch_relay || '@' || batch_seq, batch_id::text) as batch, topic_partition as partition, topic_offset::text as offset,
+            batch_relay || '@' || batch_seq as batch, topic_partition as partition, topic_offset::text as offset,
             case when error_code is not null then json_build_object('code', error_code, 'reason', error_reason) end as error
      from outbox.events where tenant_id = $1 and event_id = $2::bigint`,
     [tenant, id],
@@ -48,20 +47,4 @@ export async function countByStatus(db: Db, tenant: string): Promise<Record<Even
   const counts: Record<EventStatus, number> = { pending: 0, published: 0, failed: 0, skipped: 0 };
   for (const row of rows) counts[row.status] = row.events;
   return counts;
-}
-
-export interface PendingCount extends PublisherRef {
-  readonly events: number;
-  /** Age of the oldest, seconds by the database's clock. */
-  readonly oldestSeconds: number;
-}
-
-/** Pending events per publisher. Reads the whole backlog, so ask every some seconds, not per request. */
-export async function pendingCounts(db: Db): Promise<PendingCount[]> {
-  return query<PendingCount & Record<string, unknown>>(
-    db,
-    `select tenant_id as tenant, destination, shard::int, count(*)::float8 as events,
-            extract(epoch from clock_timestamp() - min(created_at))::float8 as "oldestSeconds"
-     from outbox.events where status = 'pending' group by tenant_id, destination, shard`,
-  );
 }

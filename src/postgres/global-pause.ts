@@ -1,4 +1,4 @@
-import type { GlobalPause } from '../domain/everything';
+import type { GlobalPause } from '../domain/global-pause';
 import type { Db } from './query';
 import { query } from './query';
 import { ATTACHED, UNRECOVERED } from './relay/quiet';
@@ -9,7 +9,7 @@ export const ALL_PAUSED = `exists (select from outbox.global_pause g where g.unt
 const COLUMNS = `by, why, (extract(epoch from since) * 1000)::float8 as since, (extract(epoch from until) * 1000)::float8 as until`;
 
 /**
- * Pauses all publishing. Drains end after the batch in flight, nobody is woken and the sweep rests; intake goes on. A second
+ * Pauses all publishing. Drains end with their batch in flight, nobody is woken and the sweep rests; intake goes on. A second
  * pause replaces who, why and until, and keeps since when.
  */
 export async function pauseAll(
@@ -48,15 +48,13 @@ export async function readGlobalPause(db: Db): Promise<GlobalPause | null> {
 }
 
 /**
- * Publishers that a pause still waits for, complete at 0: a drain is at work, or a batch is in doubt, whose transaction Kafka may still
- * have. A drain settles that before it ends, but not one whose worker died or whose Kafka is away. Relays whose last transactions are not known
- * on this server count as one each.
+ * Publishers that a pause still waits for, complete at 0: those that are attached, of which a transaction may be on its way. Relays whose last
+ * transactions are not known on this server count as one each.
  */
 export async function runningPublishers(db: Db): Promise<number> {
   const rows = await query<{ n: number }>(
     db,
-    `select count(*)::int as n from outbox.publishers
-     where (state = 'running' and state_until > clock_timestamp()) or recorded <> settled or ${ATTACHED('publishers')}`,
+    `select count(*)::int as n from outbox.publishers where ${ATTACHED('publishers')}`,
   );
   const [unrecovered] = await query<{ n: number }>(db, `select count(*)::int as n from ${UNRECOVERED} u`);
   return (rows[0]?.n ?? 0) + (unrecovered?.n ?? 0);

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { PublisherRef } from '../domain/publisher';
-import { MAX_ACTION_EVENTS } from '../domain/tenant-commands';
-import type { RefusedEvent } from '../domain/tenant-commands';
+import { MAX_ACTION_EVENTS } from '../domain/event-actions';
+import type { RefusedEvent } from '../domain/event-actions';
 import { ASIDE_LANE, BLOCKED_LANE } from './hold-key';
 import { withTransaction } from './pool';
 import type { Db } from './query';
@@ -18,13 +18,8 @@ export interface OperatorResult {
   readonly wake: readonly PublisherRef[];
 }
 
-/** What runs in the transaction of the change. */
-export interface Alongside {
-  /** First: what came of the same order when it was carried out before, and then nothing is changed; null = it was not. */
-  before?(db: Db): Promise<OperatorResult | null>;
-  /** Last, before the commit: for the row that says who did it. */
-  after(db: Db, result: OperatorResult): Promise<void>;
-}
+/** Runs last in the transaction of the change: for the row that says who did it. */
+export type Alongside = (db: Db, result: OperatorResult) => Promise<void>;
 
 /** Parked events get another chance: pending again in their own lane, the count of refusals kept. */
 export async function retryEvents(
@@ -101,9 +96,8 @@ interface AskedRow extends Record<string, unknown> {
 }
 
 /**
- * One transaction. It locks the rows of the publishers concerned, as every write of their drains does: from here on none can record
- * or settle, and the next statement sees all that they did. It raises the revision, so that no drain records what it selected
- * before; a held publisher counts as sleeping from here on, so that the sweep heals a lost wake, and at once.
+ * One transaction. It locks the rows of the publishers concerned: from here on none is attached, and the next statement sees what was. It
+ * raises the revision, so that a relay judges anew what it set aside; a held publisher counts as sleeping from here on, so that the sweep heals a lost wake, and at once.
  */
 async function change(
   pool: Pool,
@@ -111,13 +105,11 @@ async function change(
   ids: readonly string[],
   action: Action,
   values: readonly unknown[],
-  alongside: Alongside = { after: () => Promise.resolve() },
+  alongside: Alongside = () => Promise.resolve(),
 ): Promise<OperatorResult> {
   const asked = [...new Set(ids.filter(isId))].slice(0, MAX_ACTION_EVENTS);
   return withTransaction(pool, async (client) => {
-    const known = (await alongside.before?.(client)) ?? null;
-    if (known !== null) return known;
-    // There is a row to lock even of a publisher that no drain has served yet.
+    // There is a row to lock even of a publisher that was never attached.
     await query(
       client,
       `insert into outbox.publishers (tenant_id, destination, shard)
@@ -138,8 +130,6 @@ async function change(
       `with asked as (
          select u.id, e.destination, e.shard, e.lane, e.status, e.error_code, case
              when e.event_id is null then 'not_found'
-             when e.event_id in (select unnest(b.event_ids) from outbox.batches b where b.tenant_id = $1 and b.settled_at is null)
-               then 'in_flight'
              when e.status = 'pending' and e.lane not in (${ASIDE_LANE}, ${BLOCKED_LANE})
                  and (${ATTACHED('p')} or exists ${UNRECOVERED}) then 'in_flight'
              else ${action.refusal} end as code
@@ -150,10 +140,6 @@ async function change(
          update outbox.events e set ${action.set} from asked a
          where e.tenant_id = $1 and e.event_id = a.id and a.code is null and e.status = a.status and e.lane = a.lane
          returning e.event_id
-       ), hoped as (
-         insert into outbox.released (tenant_id, destination, shard, ordering_key)
-         select distinct $1::text, a.destination, a.shard, '' from asked a where a.code is null and exists (select from outbox.relays)
-         on conflict (tenant_id, destination, shard, ordering_key) do update set stamp = excluded.stamp
        ), raised as (
          update outbox.publishers p
          set revision = revision + 1, state = case when state = 'held' then 'sleeping' else state end,
@@ -172,15 +158,29 @@ async function change(
     const refs = new Map(
       done.map(({ destination, shard }) => [`${destination}/${shard}`, { tenant, destination, shard }]),
     );
+    await hope(client, tenant, [...refs.values()]);
     const result = {
       changed: done.map(({ id }) => id),
       before: done.map(({ id, status, errorCode }) => ({ eventId: id, status, errorCode })),
       refused: [...refused, ...unknown],
       wake: [...refs.values()],
     };
-    await alongside.after(client, result);
+    await alongside(client, result);
     return result;
   });
+}
+
+/** Relays look at the topics that take nothing. A statement of its own, for what ends the parking of events writes such rows, too. */
+async function hope(db: Db, tenant: string, refs: readonly PublisherRef[]): Promise<void> {
+  if (refs.length === 0) return;
+  await query(
+    db,
+    `insert into outbox.released (tenant_id, destination, shard, ordering_key)
+     select $1, u.destination, u.shard, '' from unnest($2::text[], $3::smallint[]) as u (destination, shard)
+     where exists (select from outbox.relays)
+     on conflict (tenant_id, destination, shard, ordering_key) do update set stamp = excluded.stamp`,
+    [tenant, refs.map(({ destination }) => destination), refs.map(({ shard }) => shard)],
+  );
 }
 
 /** A decimal id that fits into bigint; anything else names no event. */

@@ -35,8 +35,8 @@ export interface PoolOptions {
 }
 
 /**
- * With the default random_page_cost of 4 a claim from 8,000 to 50,000 pending events is planned as a bitmap scan, a sort of them
- * all on disk and two parallel workers, again for every batch: 153 ms against 31 ms over the pending index in its order.
+ * With the default random_page_cost of 4 a read of the next of 8,000 to 50,000 pending events is planned as a bitmap scan, a sort of
+ * them all on disk and two parallel workers, again for every batch: 153 ms against 31 ms over the pending index in its order.
  */
 const PLANNER = '-c random_page_cost=1.1 -c max_parallel_workers_per_gather=0';
 

@@ -3,16 +3,11 @@ import { query } from './query';
 import type { Db } from './query';
 import type { PublisherRowState } from './publishers';
 
-/** A publisher's row as operators see it. Numbers that count as decimal strings; times as they are stored. */
+/** A publisher's row as operators see it. Times as they are stored. */
 export interface ListedPublisher extends PublisherRef {
   readonly state: PublisherRowState;
   readonly stateUntil: Date | null;
-  readonly recorded: string;
-  readonly settled: string;
-  readonly fence: string;
-  readonly drainedBy: string | null;
   readonly paused: Readonly<Record<string, unknown>> | null;
-  readonly halted: Readonly<Record<string, unknown>> | null;
   readonly limits: Readonly<Record<string, unknown>>;
   /** The relay that has it, the worker that has that, and since when (ms since epoch); null = none. */
   readonly attached: { readonly relay: number; readonly worker: string | null; readonly since: number | null } | null;
@@ -24,7 +19,7 @@ export interface ListedPublisher extends PublisherRef {
 }
 
 /**
- * Publishers by key, from after `after` on. No index on the state: it changes several times per batch, and must stay a HOT
+ * Publishers by key, from after `after` on. No index on the state: it changes with every drain, and must stay a HOT
  * update. There are as many rows as tenants, and a page walks them in the order of the primary key.
  */
 export async function listPublishers(
@@ -41,8 +36,7 @@ export async function listPublishers(
   const { tenant, destination, shard } = page.after ?? { tenant: '', destination: '', shard: -1 };
   return query<ListedPublisher & Record<string, unknown>>(
     db,
-    `select tenant_id as tenant, destination, shard::int, state, state_until as "stateUntil", recorded::text, settled::text,
-            fence::text, drained_by as "drainedBy", paused, halted, limits, blocked, updated_at as "updatedAt",
+    `select tenant_id as tenant, destination, shard::int, state, state_until as "stateUntil", paused, limits, blocked, updated_at as "updatedAt",
             case when owner_relay is not null then jsonb_build_object('relay', owner_relay, 'since', (drain ->> 'attachedAt')::float8,
               'worker', (select r.holder from outbox.relays r where r.relay = p.owner_relay and r.lease_until > clock_timestamp())) end as attached,
             (select settings from outbox.tenants t where t.tenant_id = p.tenant_id) as settings

@@ -11,7 +11,6 @@ export async function loadSaved(db: Db, ref: PublisherRef): Promise<SavedPublish
   return {
     limits: (row?.limits ?? {}) as SavedPublisher['limits'],
     paused: (row?.paused ?? null) as SavedPublisher['paused'],
-    halted: (row?.halted ?? null) as SavedPublisher['halted'],
     breaker: (row?.breaker ?? null) as OpenBreaker | null,
   };
 }
@@ -25,39 +24,16 @@ export async function savePublisherState(db: Db, ref: PublisherRef, save: Publis
   const json = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
   await query(
     db,
-    `insert into outbox.publishers as p (tenant_id, destination, shard, state, state_until, paused, halted, limits, breaker)
+    `insert into outbox.publishers as p (tenant_id, destination, shard, state, state_until, paused, limits, breaker)
      select t.tenant_id, $2::text, $3::smallint, coalesce($4::text, 'sleeping'), to_timestamp($5::float8 / 1000), $6::jsonb,
-            $7::jsonb, $8::jsonb, $9::jsonb
+            $7::jsonb, $8::jsonb
      from outbox.tenants t where t.tenant_id = $1 for key share
      on conflict (tenant_id, destination, shard) do update
        set state = case when $4::text is null then p.state else excluded.state end,
            state_until = case when $4::text is null then p.state_until else excluded.state_until end, paused = excluded.paused,
-           halted = excluded.halted, limits = excluded.limits, breaker = excluded.breaker,
+           limits = excluded.limits, breaker = excluded.breaker,
            -- An order acts through the row: the relay that has the publisher gives it back at once.
            detach_asked = p.owner_relay is not null, updated_at = clock_timestamp()`,
-    [
-      ...refValues(ref),
-      save.why,
-      save.until,
-      json(save.paused),
-      json(save.halted),
-      json(save.limits),
-      json(save.breaker ?? null),
-    ],
+    [...refValues(ref), save.why, save.until, json(save.paused), json(save.limits), json(save.breaker)],
   );
-}
-
-/** A recorded batch, settled or not; null if there is none (any more). `recordedAt` is ms since epoch. */
-export async function readBatch(
-  db: Db,
-  ref: PublisherRef,
-  seq: number,
-): Promise<{ readonly batchId: string; readonly recordedAt: number } | null> {
-  const rows = await query<{ batchId: string; recordedAt: number }>(
-    db,
-    `select batch_id as "batchId", (extract(epoch from recorded_at) * 1000)::float8 as "recordedAt"
-     from outbox.batches where tenant_id = $1 and destination = $2 and shard = $3 and seq = $4`,
-    [...refValues(ref), seq],
-  );
-  return rows[0] ?? null;
 }

@@ -70,7 +70,7 @@ export type ReplayChange =
   | { readonly kind: 'refused'; readonly code: 'unknown' | 'ended' };
 
 /**
- * Pauses, resumes or cancels. Takes effect here, not when the workflow hears of it: copies that no drain has recorded yet are out
+ * Pauses, resumes or cancels. Takes effect here, not when the workflow hears of it: copies that no relay has prepared yet are out
  * of the lane when this returns, and the batch that is under way finishes.
  */
 export async function setReplayState(

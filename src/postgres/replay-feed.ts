@@ -43,7 +43,7 @@ export async function feedReplay(pool: Pool, tenant: string, replayId: string, i
     await lockReplays(client, known);
     const row = (await readReplay(client, tenant, replayId)) ?? known;
     if (row.state !== 'running') {
-      // A batch of before the change that was recorded anew, smaller, has put some of its copies back.
+      // Copies of a batch that was under way at the change and failed are pending again.
       if (row.pending > 0 && row.state !== 'done') await withdrawCopies(client, row);
       return { ...(await endVisit(client, row)), made: 0, wake: false, more: false, waitMs: 0 };
     }
@@ -140,10 +140,8 @@ async function retryFailed(db: Db, row: ReplayRow, eventIds: readonly string[]):
   await query(
     db,
     `update outbox.events e set status = 'pending', xid = pg_current_xact_id(), failed_at = null, error_code = null, error_reason = null
-     where e.tenant_id = $1 and e.event_id = any ($4::bigint[]) and e.status = 'failed' and e.event_id not in (
-       select unnest(b.event_ids) from outbox.batches b
-       where b.tenant_id = $1 and b.destination = $2 and b.shard = $3 and b.settled_at is null)`,
-    [...refValues(row), eventIds],
+     where e.tenant_id = $1 and e.event_id = any ($2::bigint[]) and e.status = 'failed'`,
+    [row.tenant, eventIds],
   );
 }
 

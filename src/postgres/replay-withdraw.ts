@@ -4,9 +4,8 @@ import type { ReplayRow } from './replays';
 import { refValues } from './publishers';
 
 /**
- * Takes the copies of a paused or cancelled replay out of the lane, except members of an unsettled batch, which finish. Within
- * the caller's transaction: it locks the publisher's row and raises its revision, so that no drain records what it selected
- * before. What a relay has on its way nobody else knows: that is published by its settle, whatever its status says by then. Paused
+ * Takes the copies of a paused or cancelled replay out of the lane. Within the caller's transaction, under the publisher's row, with its
+ * revision raised. What a relay has on its way nobody else knows: that is published by its settle, whatever its status says by then. Paused
  * copies have a status of their own, for a lane full of copies that must not be claimed would be walked over by every claim.
  */
 export async function withdrawCopies(db: Db, row: ReplayRow): Promise<void> {
@@ -24,9 +23,6 @@ export async function withdrawCopies(db: Db, row: ReplayRow): Promise<void> {
        select r.copy_id, r.status as was from outbox.replay_events r
        where r.tenant_id = $1 and r.destination = $2 and r.shard = $3 and r.replay_id = $4
          and r.status ${paused ? `= 'pending'` : `in ('pending', 'paused')`}
-         and r.copy_id not in (
-           select unnest(b.copy_ids) from outbox.batches b
-           where b.tenant_id = $1 and b.destination = $2 and b.shard = $3 and b.settled_at is null and b.copy_ids is not null)
        order by r.copy_id for update
      ), gone as (
        update outbox.replay_events r set status = '${paused ? 'paused' : 'cancelled'}' from free

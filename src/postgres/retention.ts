@@ -56,9 +56,9 @@ export async function expiredEvents(
 }
 
 /**
- * Deletes those of these events that still are past their time and belong to no unsettled batch (what a relay could not mark yet included) and to no replay that is not over,
- * and counts them, in one transaction. It holds the publishers' rows: a drain that records and a replay that starts wait for it, and what they did
- * before is seen by the delete, whose snapshot is younger than the locks.
+ * Deletes those of these events that still are past their time and that no relay could not mark yet, and belong to no replay that is not
+ * over, and counts them, in one transaction. It holds the publishers' rows: a replay that starts waits for it, and one that started before is
+ * seen by the delete, whose snapshot is younger than the locks.
  */
 export async function purgeEvents(
   pool: Pool,
@@ -77,9 +77,7 @@ export async function purgeEvents(
       `with gone as (
          delete from outbox.events e
          where e.tenant_id = $1 and e.event_id = any ($3::bigint[]) and ${EXPIRED}
-           and e.event_id not in (
-             select unnest(b.event_ids) from outbox.batches b where b.tenant_id = $1 and b.settled_at is null
-             union all select u.event_id from outbox.unsettled u where u.tenant_id = $1)
+           and e.event_id not in (select u.event_id from outbox.unsettled u where u.tenant_id = $1)
            and not exists (
              select from outbox.replays r
              where r.tenant_id = $1 and r.state in ('running', 'paused') and e.event_id <= r.last_event_id)
@@ -87,34 +85,12 @@ export async function purgeEvents(
        ), counted as (
          select count(*) filter (where status = 'published') as published, count(*) filter (where status = 'skipped') as skipped
          from gone
-       ), kept as (${COUNT_PURGED} select $1, c.published, c.skipped, 0 from counted c ${ADD_PURGED})
-       select published::float8, skipped::float8, 0::float8 as batches from counted`,
+       ), kept as (${COUNT_PURGED} select $1, c.published, c.skipped from counted c ${ADD_PURGED})
+       select published::float8, skipped::float8 from counted`,
       [tenant, keepMs, ids],
     );
     return rows[0] ?? NOTHING;
   });
-}
-
-/**
- * Deletes settled batches past their time, at most the `limit` oldest of each publisher. The last settled one stays for ever:
- * a take-over compares its id with the ledger's.
- */
-export async function purgeBatches(db: Db, tenant: string, keepMs: number, limit: number): Promise<number> {
-  const rows = await query<{ batches: number }>(
-    db,
-    `with gone as (
-       delete from outbox.batches b using outbox.publishers p, lateral (
-         select o.seq from outbox.batches o
-         where o.tenant_id = p.tenant_id and o.destination = p.destination and o.shard = p.shard order by o.seq limit $3) oldest
-       where p.tenant_id = $1 and b.tenant_id = p.tenant_id and b.destination = p.destination and b.shard = p.shard
-         and b.seq = oldest.seq and b.seq < p.settled and b.settled_at < clock_timestamp() - $2::float8 * interval '1 ms'
-       returning 1
-     ), counted as (select count(*) as batches from gone),
-     kept as (${COUNT_PURGED} select $1, 0, 0, c.batches from counted c where c.batches > 0 ${ADD_PURGED})
-     select batches::float8 from counted`,
-    [tenant, keepMs, limit],
-  );
-  return rows[0]?.batches ?? 0;
 }
 
 /**
@@ -138,9 +114,6 @@ export async function purgeCopies(
        where c.tenant_id = $1 and c.event_id = l.event_id and c.replay_id = l.replay_id
          and r.tenant_id = $1 and r.replay_id = l.replay_id and r.state in ('cancelled', 'done')
          and r.ended_at < clock_timestamp() - $2::float8 * interval '1 ms'
-         and c.copy_id not in (
-           select unnest(b.copy_ids) from outbox.batches b
-           where b.tenant_id = $1 and b.settled_at is null and b.copy_ids is not null)
          and not exists (select from outbox.unsettled u where u.tenant_id = $1 and u.event_id = c.event_id and u.replay_id = c.replay_id)
      )
      select case when count(*) = $4 then max(copy_id)::text end as next from looked`,
@@ -149,7 +122,7 @@ export async function purgeCopies(
   return rows[0]?.next ?? null;
 }
 
-const NOTHING: PurgeCounts = { published: 0, skipped: 0, batches: 0 };
-const COUNT_PURGED = 'insert into outbox.purged as u (tenant_id, published, skipped, batches)';
+const NOTHING: PurgeCounts = { published: 0, skipped: 0 };
+const COUNT_PURGED = 'insert into outbox.purged as u (tenant_id, published, skipped)';
 const ADD_PURGED = `on conflict (tenant_id) do update set published = u.published + excluded.published,
-  skipped = u.skipped + excluded.skipped, batches = u.batches + excluded.batches, purged_at = clock_timestamp()`;
+  skipped = u.skipped + excluded.skipped, purged_at = clock_timestamp()`;

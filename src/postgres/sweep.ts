@@ -3,23 +3,22 @@ import type { Db } from './query';
 import { query } from './query';
 import { ALL_PAUSED } from './global-pause';
 import { ASIDE_LANE } from './hold-key';
-import { RUNNING_MS, WAKING_MS, refColumns } from './publishers';
+import { WAKING_MS, refColumns } from './publishers';
 
 /** A publisher that the sweep wakes in vain is tried again after 1 s, then twice as long each time, up to this. */
 export const SWEEP_BACKOFF_MAX_MS = 60_000;
 
 /**
- * A wait's end is its workflow's business first: its timer fires at `state_until`, and its drain may wait a while for a slot,
- * for which publishers that failed have only a third. Only a workflow that has not taken over after this is taken for lost, so
- * that wakes do not go to the thousands that an outage opened at once. As patient as with a worker that gives no sign of life.
+ * A wait's end is its workflow's business first: its timer fires at `state_until`, and its drain may wait a while until a relay takes it.
+ * Only a workflow that has not attached after this is taken for lost, so that wakes do not go to the thousands that an outage opened at once.
  */
-export const WAIT_GRACE_MS = RUNNING_MS;
+export const WAIT_GRACE_MS = 30_000;
 
 /** Before events that are set aside: a held publisher has nothing to do for those, but for copies it has. */
 const COPY_LANE = 1;
 
-// Asleep with something to do = a lost wake; a state that ran out = a dead worker, a lost signal, a terminated workflow.
-// Paused, open, throttled and halted without an end stay as they are until someone changes them.
+// Asleep with something to do = a lost wake; a state that ran out = a lost signal or a terminated workflow. An attached publisher is at work
+// without end: its relay, or whoever takes that over, looks after it. Paused, open and throttled without an end stay as they are until someone changes them.
 const DUE = `(p.state in ('sleeping', 'held') or p.state_until < clock_timestamp()
     - case when p.state in ('waking', 'running') then 0 else ${WAIT_GRACE_MS} end * interval '1 ms')
   and (p.swept_at is null or p.swept_at + p.sweep_backoff_ms * interval '1 ms' < clock_timestamp())`;
@@ -27,7 +26,7 @@ const DUE = `(p.state in ('sleeping', 'held') or p.state_until < clock_timestamp
 /**
  * Finds publishers that have pending events or copies and nobody at work, the one with the oldest event first, marks them as waking
  * and returns at most `limit` of them (Temporal takes about 100 first wakes per second, so wakes are the scarce thing).
- * Settling a batch resets a publisher's back-off. A held publisher whose first pending event is one set aside has nothing else.
+ * A held publisher whose first pending event is one set aside has nothing else.
  * While everything is paused it finds nothing and scans nothing.
  *
  * The recursive parts are loose index scans: one index descent per publisher with a backlog, whatever the backlog's size.

@@ -20,7 +20,7 @@ export type Deletion =
     };
 
 export const COUNT_CAP = 10_000;
-/** How long writers in flight and a batch in doubt may take before the caller is told to come back, ms. */
+/** How long writers in flight and attached publishers may take before the caller is told to come back, ms. */
 const PATIENCE_MS = 5_000;
 const LOOK_MS = 50;
 
@@ -28,10 +28,8 @@ const LOOK_MS = 50;
  * Deletes a tenant: first its intake ends, then everything that it stored goes, in bounded steps; a deletion that was cut
  * short is simply done again. Refused while anything is unpublished, unless `force`: then that is skipped, with the reason.
  *
- * The rows of its publishers that drains have served stay. Kafka's ledger outlives the tenant, so a tenant of that name who comes later must go on
- * counting where this one ended: from zero, the old ledger would look like a contradiction, or like a commit of a new batch.
- * For the same reason each publisher keeps its last batch. What operators set goes, and with it the workflows that remember it:
- * `endWorkflows` terminates them before the tenant's own row goes, so that a deletion that could not do it can be repeated.
+ * Nothing of it stays but what Kafka has: the relays' ledger knows events, and fingerprints tell them from those of a later tenant of the
+ * name. What operators set goes, and with it the workflows that remember it: `endWorkflows` terminates them before the tenant's own row goes, so that a deletion that could not do it can be repeated.
  */
 export async function deleteTenant(
   pool: Pool,
@@ -59,7 +57,7 @@ export async function deleteTenant(
   if (!(await allSettled(pool, tenant))) return inDoubt(pool, tenant);
   const left = await countUnpublished(pool, tenant);
   if (left > 0) return unpublished(left);
-  // Copies are recorded without a pending event, so that what they had under way must end, too.
+  // Copies are sent without a pending event, so that what they had under way must end, too.
   await cancelReplays(pool, tenant, order);
   if ((await givenBack(async () => ((await askBack(pool, tenant)) > 0 ? null : true))) === null) {
     return inDoubt(pool, tenant);
@@ -89,7 +87,7 @@ async function allSettled(pool: Pool, tenant: string): Promise<boolean> {
 
 async function inDoubt(pool: Pool, tenant: string): Promise<Deletion> {
   const detail =
-    'A batch is in doubt, or a relay does not give a publisher back. Both end as soon as Kafka and Temporal answer: delete the tenant again then.';
+    'What was sent could not be marked, or a relay does not give a publisher back. Both end as soon as Kafka and Temporal answer: delete the tenant again then.';
   return { kind: 'refused', reason: 'in_doubt', count: await unsettled(pool, tenant), detail };
 }
 

@@ -1,15 +1,14 @@
 import type { Pool } from 'pg';
-import type { StatusAnswer } from '../domain/tenant-commands';
-import { audited, entryOfCommand } from './audit';
+import { audited } from './audit';
 import { query } from './query';
 import { reactivateTenant, suspendTenant } from './tenants';
 import type { StatusChange } from './tenants';
 
+type TenantStatus = 'active' | 'suspended';
+
 /** Who ends or allows a tenant's intake; `by` as the audit names them. */
 export interface StatusOrder extends StatusChange {
   readonly tenant: string;
-  /** Of a command to a workflow: the same id again changes nothing, and answers what it changed the first time. */
-  readonly commandId?: string;
 }
 
 /** Suspends or re-activates a tenant, with the audit's entry in the same transaction. Null = there is no such tenant. */
@@ -17,16 +16,11 @@ export async function orderStatus(
   pool: Pool,
   order: StatusOrder,
   verb: 'suspend' | 'reactivate',
-): Promise<StatusAnswer | null> {
-  const { tenant, by, why, commandId } = order;
+): Promise<{ readonly before: TenantStatus; readonly status: TenantStatus } | null> {
+  const { tenant, by, why } = order;
   const status = verb === 'suspend' ? 'suspended' : 'active';
   return audited(pool, async (client) => {
-    const known = commandId === undefined ? null : await entryOfCommand(client, commandId);
-    if (known !== null) {
-      const { status: before } = known.before as Pick<StatusAnswer, 'status'>;
-      return { result: { before, status }, entry: null };
-    }
-    const [row] = await query<Pick<StatusAnswer, 'status'>>(
+    const [row] = await query<{ status: TenantStatus }>(
       client,
       'select status from outbox.tenants where tenant_id = $1 for update',
       [tenant],
@@ -36,7 +30,7 @@ export async function orderStatus(
     const change = { before: { status: row.status }, after: { status } };
     return {
       result: { before: row.status, status },
-      entry: { actor: by, action: `tenant.${verb}`, tenant, why, ...change, commandId },
+      entry: { actor: by, action: `tenant.${verb}`, tenant, why, ...change },
     };
   });
 }

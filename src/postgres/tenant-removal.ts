@@ -13,23 +13,20 @@ export interface TenantWorkflows {
   readonly replays: readonly string[];
 }
 
-/** Rows per transaction: the publisher's row is locked meanwhile, and its drain waits. */
+/** Rows per transaction: the publishers' rows are locked meanwhile, and an attach waits. */
 export const CHUNK = 5_000;
 
-/** Beside events, batches and publishers. The tenant itself goes last. */
+/** Beside events. The tenant itself goes last. */
 const OWN_TABLES = [
-  ...['replay_events', 'replays', 'replay_plans', 'purged', 'relay_counts', 'released'],
+  ...['publishers', 'replay_events', 'replays', 'replay_plans', 'purged', 'relay_counts', 'released'],
   ...['api_keys', 'ingest_buckets', 'tenants'],
 ] as const;
 
-/** Batches of drains that are recorded and not settled, and events and copies that relays have sent and could not mark. */
+/** Events and copies that relays have sent and could not mark. */
 export async function unsettled(db: Db, tenant: string): Promise<number> {
-  const rows = await query<{ n: number }>(
-    db,
-    `select (select count(*) from outbox.batches where tenant_id = $1 and settled_at is null)::int
-       + (select count(*) from outbox.unsettled where tenant_id = $1)::int as n`,
-    [tenant],
-  );
+  const rows = await query<{ n: number }>(db, 'select count(*)::int as n from outbox.unsettled where tenant_id = $1', [
+    tenant,
+  ]);
   return rows[0]?.n ?? 0;
 }
 
@@ -46,8 +43,7 @@ export async function skipSome(pool: Pool, tenant: string, why: string): Promise
       `update outbox.events e set status = 'skipped', error_code = 'TENANT_DELETED', error_reason = $2
        from (select event_id from outbox.events
              where tenant_id = $1 and status in ('pending', 'failed') and event_id not in (
-               select unnest(event_ids) from outbox.batches where tenant_id = $1 and settled_at is null
-               union all select event_id from outbox.unsettled where tenant_id = $1)
+               select event_id from outbox.unsettled where tenant_id = $1)
              limit ${CHUNK}) doomed
        where e.tenant_id = $1 and e.event_id = doomed.event_id returning 1`,
       [tenant, why],
@@ -56,7 +52,7 @@ export async function skipSome(pool: Pool, tenant: string, why: string): Promise
   });
 }
 
-/** Locks the publishers' rows and outdates what their drains selected. */
+/** Locks the publishers' rows, and what relays set aside is judged anew. */
 async function touchPublishers(db: Db, tenant: string): Promise<void> {
   await query(db, 'update outbox.publishers set revision = revision + 1 where tenant_id = $1', [tenant]);
 }
@@ -100,11 +96,8 @@ export async function workflowsOf(db: Db, tenant: string): Promise<TenantWorkflo
 }
 
 /**
- * The rest in one transaction, the tenant itself last. What operators set goes from the publishers' rows, so that a tenant of the
- * same name who comes later starts clean; a pause's lease would keep the sweep away for an hour. The fence is raised: a drain of a
- * terminated workflow that still lingers must not publish a later tenant's events under the old grant. A publisher that only relays have
- * served goes, too: their ledger knows events, not publishers. False, and nothing is done, if a batch was recorded meanwhile, or a relay
- * has a publisher: it was asked to give it back.
+ * The rest in one transaction, the tenant itself last. False, and nothing is done, while something that was sent could not be marked yet, or a
+ * relay has a publisher: it was asked to give it back.
  */
 export async function removeRest(pool: Pool, tenant: string): Promise<boolean> {
   return withTransaction(pool, async (client) => {
@@ -117,23 +110,6 @@ export async function removeRest(pool: Pool, tenant: string): Promise<boolean> {
     );
     if ((await unsettled(client, tenant)) > 0) return false;
     if ((await askBack(client, tenant)) > 0) return false;
-    await query(client, 'delete from outbox.publishers where tenant_id = $1 and recorded = 0 and drained_by is null', [
-      tenant,
-    ]);
-    await query(
-      client,
-      `update outbox.publishers
-       set owner_relay = null, owner_fence = null, drain = null, detach_asked = false, given_up = null, limits = '{}', paused = null, breaker = null, blocked = null, state = 'sleeping', state_until = null, swept_at = null,
-           sweep_backoff_ms = 0, fence = fence + 1, revision = revision + 1, updated_at = clock_timestamp()
-       where tenant_id = $1`,
-      [tenant],
-    );
-    await query(
-      client,
-      `delete from outbox.batches b using outbox.publishers p
-       where b.tenant_id = $1 and p.tenant_id = $1 and p.destination = b.destination and p.shard = b.shard and b.seq < p.settled`,
-      [tenant],
-    );
     for (const table of OWN_TABLES) {
       await query(client, `delete from outbox.${table} where tenant_id = $1`, [tenant]);
     }

@@ -4,7 +4,7 @@ import { ALL_PAUSED } from './global-pause';
 import { ASIDE_LANE, BLOCKED_LANE } from './hold-key';
 
 /** Why accepted events are not published: parked, behind a parked one, for a blocked topic, or what their publisher's row says. */
-export type UndeliveredReason = 'pending' | 'blocked' | 'throttled' | 'paused' | 'open' | 'held' | 'halted' | 'failed';
+export type UndeliveredReason = 'pending' | 'blocked' | 'throttled' | 'paused' | 'open' | 'held' | 'failed';
 
 export interface Undelivered {
   readonly reason: UndeliveredReason;
@@ -31,8 +31,8 @@ export interface UndeliveredPage {
 /**
  * What is not published, by reason, of one tenant or of a page of those that have something, by name. The first 10,000 pending,
  * held and parked events of each publisher are counted; beyond that counts are lower bounds. The oldest come first, so `oldestAt`
- * holds. A blocked topic is told as the last drain found it, also while a breaker that it opened is the reason not to look again;
- * what a person has stopped, paused (alone or with everything) or halted, waits for that person first.
+ * holds. A blocked topic is told as its relay found it, also while a breaker that it opened is the reason not to look again;
+ * what a person has stopped, alone or with everything, waits for that person first.
  */
 export async function undelivered(
   db: Db,
@@ -57,17 +57,17 @@ export async function undelivered(
             bool_and(s.exact) as exact, to_char(min(s.oldest) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "oldestAt"
      from tenants join outbox.publishers p using (tenant_id)
      cross join lateral (
-       select case when p.state <> 'halted' and ${ALL_PAUSED} then 'paused' else p.state end as state) own
-     cross join lateral (select case when own.state not in ('paused', 'halted') then p.blocked end as codes) b
+       select case when ${ALL_PAUSED} then 'paused' else p.state end as state) own
+     cross join lateral (select case when own.state <> 'paused' then p.blocked end as codes) b
      cross join lateral (
-       select case when b.codes ? topic then 'blocked' when own.state in ('throttled', 'paused', 'open', 'halted') then own.state
+       select case when b.codes ? topic then 'blocked' when own.state in ('throttled', 'paused', 'open') then own.state
                    else 'pending' end as reason,
               b.codes ->> topic as error_code, topic,
               count(*) as events, sum(count(*)) over () <= ${MOST_COUNTED} as exact, min(created_at) as oldest
        from (${some(`e.status = 'pending' and e.lane < ${ASIDE_LANE}`, 'e.lane, e.event_id')}) w group by topic
        union all
-       select case when own.state in ('paused', 'halted') then own.state else 'blocked' end,
-              case when own.state not in ('paused', 'halted') then coalesce(p.blocked ->> topic, 'KAFKA_TOPIC_MISSING') end, topic,
+       select case when own.state = 'paused' then own.state else 'blocked' end,
+              case when own.state <> 'paused' then coalesce(p.blocked ->> topic, 'KAFKA_TOPIC_MISSING') end, topic,
               count(*), sum(count(*)) over () <= ${MOST_COUNTED}, min(created_at)
        from (${some(`e.status = 'pending' and e.lane = ${BLOCKED_LANE}`, 'e.lane, e.event_id')}) w group by topic
        union all

@@ -106,7 +106,7 @@ export class Attachment {
   }
 
   get weight(): number {
-    return this.drain.request.weight ?? 1;
+    return this.drain.request.weight;
   }
 
   /** True if a claim may find something. */

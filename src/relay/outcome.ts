@@ -48,10 +48,9 @@ export function outcomeOf(detached: Detached, worker: string): { address: DrainA
   return {
     address: drain.address,
     outcome: {
-      recorded: published,
-      // As quotas count them: the rows' totals are of payloads.
-      recordedBytes: Math.max(0, detached.bytes - drain.bytes) + published * EVENT_BYTES,
       published,
+      // As quotas count them: the rows' totals are of payloads.
+      publishedBytes: Math.max(0, detached.bytes - drain.bytes) + published * EVENT_BYTES,
       parked: drain.parked ?? 0,
       batches: drain.batches ?? 0,
       // Empty says that nothing is pending: an event that came since the last look must not wait for the sweep.

@@ -1,6 +1,6 @@
 import type { OutboxEvent } from '../domain/event';
 import { failCopies, parkOnRelay } from '../postgres/relay/park';
-import type { Parked } from '../postgres/parking';
+import type { Parked } from '../postgres/relay/park';
 import { failpoint } from '../failpoints/failpoint';
 import type { Attachment } from './attachment';
 import type { RunState } from './run-state';

@@ -1,5 +1,4 @@
 import { ERROR_CODES } from '../domain/errors';
-import { DEFAULT_MAX_ATTEMPTS } from '../domain/hold-key';
 import { isTopicCode } from '../kafka/topic-health';
 import type { BlockedTopic } from '../kafka/topic-health';
 import type { Refusal } from '../kafka/transaction/types';
@@ -93,7 +92,7 @@ async function refusedByItself(
   const { code, reason } = why;
   if (state.deps.quarantine.strike(attachment.id, reason, Date.now()))
     state.deps.observer.quarantine(attachment.ref, 'begins', code, reason);
-  const most = lane === 'replay' ? 1 : (attachment.drain.request.maxAttempts ?? DEFAULT_MAX_ATTEMPTS);
+  const most = lane === 'replay' ? 1 : attachment.drain.request.maxAttempts;
   const isLast = (index: number): boolean => (events[index]?.event.attempts ?? 0) + 1 >= most;
   await refusedForGood(state, group, indexes.filter(isLast), why);
   const again = indexes.flatMap((index) => (isLast(index) ? [] : (events[index]?.event.id ?? [])));

@@ -8,16 +8,13 @@ import { prepared as preparedOf, sizeOf } from './compose';
 import { copiesWait, release, waitsFor } from './refusals';
 import type { RunState } from './run-state';
 
-/** Sizes are measured with the relay's name, so whose events they are makes no difference. */
-const PUBLISHER = 'publisher';
-
 /**
  * What of a claim may be sent as it is. A publisher of whose events one can never be sent goes back whole: the event is parked, and what may go
  * is claimed anew, without what waits behind it. Events of a topic that takes nothing now are set aside, the others go.
  */
 export async function screened(state: RunState, claimed: Prepared): Promise<Prepared | null> {
   const all = claimed.groups.flatMap(({ events }) => events.map(({ event }) => event));
-  const look = await state.deps.kafka.preflight(all, undefined, PUBLISHER);
+  const look = await state.deps.kafka.preflight(all, undefined);
   await askAdmission(state, all, look.blockedTopics);
   const sick = state.topics.size > 0 && all.some(({ topic }) => state.topics.get(topic) !== null);
   if (look.unsendable.length === 0 && look.blockedTopics.length === 0 && !sick) return claimed;
@@ -48,7 +45,6 @@ async function passing(state: RunState, group: PreparedGroup): Promise<PreparedG
   const { unsendable, blockedTopics } = await state.deps.kafka.preflight(
     events.map(({ event }) => event),
     attachment.drain.request.plainKey,
-    attachment.id,
   );
   const condemned = new Map<string, { code: string; reason: string }>(unsendable.map((one) => [one.eventId, one]));
   const blocked = new Map<string, BlockedTopic>(blockedTopics.map((topic) => [topic.topic, topic]));

@@ -4,7 +4,7 @@ import type { OutboxError } from '../domain/errors';
 import { publisherId } from '../domain/publisher';
 import type { Settled } from '../domain/relay/types';
 import { failpoint } from '../failpoints/failpoint';
-import type { Placement } from '../sinks/sink';
+import type { Placement } from '../kafka/transaction/types';
 import { settleBatch } from '../postgres/relay/settle';
 import type { PlacedMember, SettleResult } from '../postgres/relay/settle';
 import { flightId } from './compose';

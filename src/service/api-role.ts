@@ -10,8 +10,7 @@ import { Waker } from '../wake/waker';
 import { examine } from './doctor';
 import type { Foundation } from './foundation';
 import { wakeObserver } from './observers';
-import { relayLedgerOf } from './relay-ledger';
-import { openSink } from './sink';
+import { lookAtKafka } from './relay-ledger';
 import { packageVersion } from './version';
 
 export interface RunningApi {
@@ -36,9 +35,7 @@ export async function startApiRole(config: Config, foundation: Foundation): Prom
     { required: false },
   );
   const { events, tenants, meter } = postgresStores(pool);
-  // Connects when first asked, by the doctor or for a ledger.
-  const sink = openSink(config, foundation);
-  const relayLedger = config.engine === 'relays' ? relayLedgerOf(config, foundation) : null;
+  const kafka = lookAtKafka(config, foundation);
   const { taskQueue } = config.temporal;
   const api = await startApi(config, {
     events,
@@ -48,8 +45,7 @@ export async function startApiRole(config: Config, foundation: Foundation): Prom
     admin: {
       pool,
       publishers: publisherCommands(client, taskQueue),
-      doctor: () => examine({ foundation, sink, client, taskQueue, relayLedger: relayLedger?.state ?? null }),
-      ledger: (ref) => sink.peekLedger(ref),
+      doctor: () => examine({ foundation, kafka, client, taskQueue }),
       version: packageVersion(),
     },
     health,
@@ -70,8 +66,7 @@ export async function startApiRole(config: Config, foundation: Foundation): Prom
     async close(graceMs) {
       await api.close(graceMs);
       await wakes.idle();
-      await sink.close();
-      await relayLedger?.close();
+      await kafka.close();
       await client.connection.close();
     },
   };

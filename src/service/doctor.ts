@@ -1,16 +1,14 @@
 import type { Client } from '@temporalio/client';
-import type { Pool } from 'pg';
 import type { DoctorCheck } from '../api/admin/context';
 import { errorMessage } from '../domain/errors';
 import { HANGING_SECONDS, examinePostgres } from '../postgres/doctor';
 import type { PostgresFindings } from '../postgres/doctor';
 import { migrationStatus } from '../postgres/migrate';
 import { checkDurability } from '../postgres/pool';
-import type { Sink } from '../sinks/sink';
-import type { LedgerState } from '../kafka/ledger/ledger-topic';
 import type { Foundation } from './foundation';
 import { checkRelayLedger, checkRelayWork, checkRelays, checkTopics } from './relay-checks';
 import type { Finding } from './relay-checks';
+import type { KafkaLook } from './relay-ledger';
 
 /** No check may hold up the others: a doctor is called when something hangs. */
 const CHECK_MS = 5_000;
@@ -19,11 +17,9 @@ const CLOCK_MS = 2_000;
 
 export interface DoctorDeps {
   readonly foundation: Pick<Foundation, 'pool' | 'kafkaBrokers' | 'temporalAddress'>;
-  readonly sink: Sink;
   readonly client: Client;
   readonly taskQueue: string;
-  /** The relays' ledger topic; null = drains publish, and there is none. */
-  readonly relayLedger: (() => Promise<LedgerState | null>) | null;
+  readonly kafka: KafkaLook;
 }
 
 /** Looks at everything that publishing needs, all at once. Never rejects: what fails is a finding. */
@@ -54,10 +50,13 @@ export async function examine(deps: DoctorDeps): Promise<DoctorCheck[]> {
       return { ok: Math.abs(off) <= CLOCK_MS, detail: `this host's clock is ${off} ms ahead of Postgres'` };
     }),
     check('kafka', 'Start Kafka, or correct KAFKA_BROKERS and the KAFKA_ variables of its security.', async () => {
-      const ok = await deps.sink.reachable(CHECK_MS - 500);
+      const ok = await deps.kafka.reachable(CHECK_MS - 500);
       return { ok, detail: `${kafkaBrokers.join(',')} ${ok ? 'answers' : 'does not answer'}` };
     }),
-    ...(deps.relayLedger === null ? drainChecks(deps.sink) : relayChecks(pool, deps.relayLedger)),
+    check('ledger topic', 'Start Kafka.', async () => checkRelayLedger(await deps.kafka.ledger())),
+    check('relays', 'Start Postgres.', () => checkRelays(pool)),
+    check('topics of relays', 'Start Postgres.', () => checkTopics(pool)),
+    check('work of relays', 'Start Postgres.', () => checkRelayWork(pool)),
     check('temporal', 'Start Temporal, or correct TEMPORAL_ADDRESS.', async () => {
       const info = await deps.client.withDeadline(Date.now() + CHECK_MS - 500, () =>
         deps.client.workflowService.getSystemInfo({}),
@@ -66,24 +65,6 @@ export async function examine(deps: DoctorDeps): Promise<DoctorCheck[]> {
     }),
     check('workers', `Start a worker: node dist/main.js worker (task queue ${deps.taskQueue}).`, () => workers(deps)),
   ]);
-}
-
-function drainChecks(sink: Sink): Promise<DoctorCheck>[] {
-  return [
-    check('ledger topic', 'Start a worker, which makes it; or make it with one partition and replication 3.', () =>
-      ledger(sink),
-    ),
-    check('ledger log', 'Start a worker, which makes the first ledger.', () => ledgerLog(sink)),
-  ];
-}
-
-function relayChecks(pool: Pool, relayLedger: () => Promise<LedgerState | null>): Promise<DoctorCheck>[] {
-  return [
-    check('ledger topic', 'Start Kafka.', async () => checkRelayLedger(await relayLedger())),
-    check('relays', 'Start Postgres.', () => checkRelays(pool)),
-    check('topics of relays', 'Start Postgres.', () => checkTopics(pool)),
-    check('work of relays', 'Start Postgres.', () => checkRelayWork(pool)),
-  ];
 }
 
 function fine(detail: string): Finding {
@@ -122,19 +103,6 @@ function hanging({ hanging: open, prepared }: PostgresFindings): Finding {
       ? 'Look at pg_prepared_xacts, then: commit prepared or rollback prepared.'
       : `They hold back vacuum. Find the application; if nobody needs it any more: select pg_terminate_backend(${oldest.pid}).`;
   return { ok: false, detail, remedy };
-}
-
-async function ledger(sink: Sink): Promise<Finding> {
-  const { topic, partitions, replicas } = await sink.ledgerState();
-  if (partitions === 0) return { ok: false, detail: `topic ${topic} is missing` };
-  return fine(`topic ${topic} has ${partitions} partition(s), replication ${replicas}`);
-}
-
-async function ledgerLog(sink: Sink): Promise<Finding> {
-  const problem = await sink.ledgerLogProblem();
-  return problem === null
-    ? fine('the log of the ledgers can be read when a batch is in doubt')
-    : { ok: false, detail: problem, remedy: 'See docs/operations.md, Rights in Kafka.' };
 }
 
 async function workers(deps: DoctorDeps): Promise<Finding> {

@@ -1,43 +1,10 @@
-import type { DrainObserver } from '../activities/drain/context';
 import type { ReplayObserver } from '../activities/replay';
 import { publisherId } from '../domain/publisher';
-import type { PublisherRef } from '../domain/publisher';
 import type { PublisherObserver } from '../activities/publisher-record';
 import type { RetentionObserver } from '../activities/retention';
 import type { Logger } from '../telemetry/logger';
 import type { Metrics } from '../telemetry/metrics';
 import type { WakeObserver } from '../wake/waker';
-
-/** Counts what drains do and logs each failure once, with tenant and cause. */
-export function drainObserver(metrics: Metrics, logger: Logger): DrainObserver {
-  const labelOf = (ref: PublisherRef): { tenant_id: string } => ({ tenant_id: metrics.tenants.of(ref.tenant) });
-  return {
-    published(ref, acceptedAt) {
-      metrics.published.inc(labelOf(ref), acceptedAt.length);
-      // One sample per batch: the oldest event. One per event costs 2 µs each and tells the same story.
-      const oldest = acceptedAt[0];
-      if (oldest !== undefined) metrics.publishLatency.observe(Math.max(0, Date.now() - Date.parse(oldest)) / 1000);
-    },
-    replayed(ref, count) {
-      metrics.replayed.inc(labelOf(ref), count);
-    },
-    parked(ref, code, count) {
-      metrics.parked.inc({ ...labelOf(ref), code }, count);
-    },
-    failed(ref, code, message, details) {
-      metrics.drainFailures.inc({ ...labelOf(ref), code });
-      logger.error({ tenant: ref.tenant, publisher: publisherId(ref), code, ...details }, message);
-    },
-    ended({ publisher, limited }, { end, recorded }) {
-      metrics.drains.inc({ end });
-      if (end === 'fenced') metrics.fenced.inc();
-      if (limited === true && recorded > 0) metrics.quotaSpent.inc(labelOf(publisher), recorded);
-    },
-    note(ref, what, details) {
-      logger.warn({ tenant: ref.tenant, publisher: publisherId(ref), ...details }, what);
-    },
-  };
-}
 
 /** Counts wakes; logs failures at most once per second per source, for a Temporal that is down fails every one of them. */
 export function wakeObserver(metrics: Metrics, logger: Logger): WakeObserver {

@@ -3,7 +3,7 @@ import type { LedgerState } from '../kafka/ledger/ledger-topic';
 import { RelayKafka } from '../kafka/relay-kafka';
 import { readLedgerKey } from '../postgres/relay/installation';
 import type { Foundation } from './foundation';
-import { kafkaOptions } from './sink';
+import { kafkaOptions } from './kafka-options';
 
 /** Kafka for the relays of a process. The key of the ledger is in the database. */
 export async function openRelayKafka(
@@ -19,24 +19,33 @@ export async function openRelayKafka(
   return { kafka, relays };
 }
 
-/** Looks at the ledger's topic for a process that has no relays. Connects when first asked. */
-export function relayLedgerOf(
-  config: Config,
-  foundation: Foundation,
-): { state(): Promise<LedgerState | null>; close(): Promise<void> } {
+/** What a process without relays asks Kafka. */
+export interface KafkaLook {
+  /** True if Kafka answers within `timeoutMs`. */
+  reachable(timeoutMs: number): Promise<boolean>;
+  /** How the ledger's topic stands; null = it is missing. */
+  ledger(): Promise<LedgerState | null>;
+  close(): Promise<void>;
+}
+
+/** Connects when first asked. */
+export function lookAtKafka(config: Config, foundation: Foundation): KafkaLook {
   let opened: ReturnType<typeof openRelayKafka> | null = null;
+  const open = async (): ReturnType<typeof openRelayKafka> => {
+    opened ??= openRelayKafka(config, foundation);
+    try {
+      return await opened;
+    } catch (error) {
+      // The database did not answer: the next question opens anew.
+      opened = null;
+      throw error;
+    }
+  };
   return {
-    async state() {
-      opened ??= openRelayKafka(config, foundation);
-      try {
-        const { kafka, relays } = await opened;
-        return await kafka.ledgerState({ partitions: relays, singleBroker: config.relays.singleBroker });
-      } catch (error) {
-        const failed = await opened.catch(() => null);
-        // The database did not answer: the next question opens anew.
-        if (failed === null) opened = null;
-        throw error;
-      }
+    reachable: async (timeoutMs) => (await open()).kafka.reachable(timeoutMs),
+    async ledger() {
+      const { kafka, relays } = await open();
+      return kafka.ledgerState({ partitions: relays, singleBroker: config.relays.singleBroker });
     },
     async close() {
       (await opened?.catch(() => null))?.kafka.close();

@@ -45,8 +45,8 @@ export async function startRelays(
       observer: relayObserver(foundation),
       worker,
       complete: (address, outcome) => complete(client, address, outcome),
-      batchEvents: config.drain.batchEvents,
-      batchBytes: config.drain.batchBytes,
+      batchEvents: config.relays.batchEvents,
+      batchBytes: config.relays.batchBytes,
       lingerMs: config.relays.lingerMs,
       drainMaxMs: DRAIN_MAX_MS,
       ledgerRetentionMs: ledger.retentionMs < 0 ? Infinity : ledger.retentionMs,
@@ -106,8 +106,8 @@ function relayObserver({ metrics, logger }: Foundation): RelayObserver {
     ended(ref, outcome) {
       metrics.drains.inc({ end: outcome.end });
       if (outcome.denials !== undefined) metrics.quotaDenied.inc(labelOf(ref.tenant), outcome.denials);
-      if (outcome.quota !== undefined && outcome.recorded > 0)
-        metrics.quotaSpent.inc(labelOf(ref.tenant), outcome.recorded);
+      if (outcome.quota !== undefined && outcome.published > 0)
+        metrics.quotaSpent.inc(labelOf(ref.tenant), outcome.published);
     },
     transaction(_relay, outcome, _events, ms) {
       metrics.relaySeconds.observe({ step: 'transaction' }, ms / 1_000);

@@ -2,23 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
-import type { NativeConnection, Worker, WorkflowBundleOption } from '@temporalio/worker';
+import type { NativeConnection, WorkflowBundleOption } from '@temporalio/worker';
 import type { Config } from '../config';
 import { workflowBundlePath } from '../temporal/workflow-bundle';
-
-/** Resolves when all have ended; the first that fails ends the others and rejects. */
-export async function runTogether(workers: readonly Worker[]): Promise<void> {
-  let failed: { readonly error: unknown } | null = null;
-  await Promise.all(
-    workers.map((worker) =>
-      worker.run().catch((error: unknown) => {
-        failed ??= { error };
-        for (const other of workers) if (other.getState() === 'RUNNING') other.shutdown();
-      }),
-    ),
-  );
-  if (failed !== null) throw (failed as { readonly error: unknown }).error;
-}
 
 /** Once per process, before any worker: our own signal handling decides the order of shutdown. */
 export function installRuntime(config: Config): void {

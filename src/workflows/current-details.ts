@@ -8,7 +8,6 @@ const ENDS: Readonly<Record<WaitReason, string>> = {
   throttled: 'Goes on by itself.',
   open: 'Probes with one event by itself; `resetBreaker` tries at once.',
   paused: '`resume` ends it.',
-  halted: 'Postgres and Kafka contradict each other. Nothing is sent until an operator decides: `unhalt`.',
 };
 
 /**
@@ -20,7 +19,7 @@ export function describeState(state: PublisherState, decision: Decision): string
   const lines = [
     `**Breaker** ${breaker.state}${breaker.failures === 0 ? '' : `, ${breaker.failures} failures in a row`}`,
     ...quotaLines(state),
-    `**So far** ${counters.published} published in ${counters.batches} batches, ${counters.parked} parked, ${counters.drains} drains, ${counters.failures} failures`,
+    `**So far** ${counters.published} published in ${counters.batches} transactions, ${counters.parked} parked, ${counters.drains} drains, ${counters.failures} failures`,
   ];
   if (breaker.state !== 'closed') {
     lines.push(`**Why open** ${plain(breaker.reason)}; next probe ${at(breaker.nextProbeAt)}`);
@@ -32,9 +31,6 @@ export function describeState(state: PublisherState, decision: Decision): string
     lines.push(`**Paused** by ${plain(state.paused.by)}: ${plain(state.paused.why)} (until ${at(state.paused.until)})`);
   }
   if (drain.allPaused) lines.push('**Everything is paused**, or was when it last tried; the sweep wakes it afterwards');
-  if (state.halted !== null) lines.push(`**Halted** since ${at(state.halted.since)}: ${plain(state.halted.why)}`);
-  if (state.halted?.refused !== undefined) lines.push(`**Refused** ${plain(state.halted.refused)}`);
-  if (state.lastHalt !== undefined) lines.push(`**Last halt** ended by ${plain(state.lastHalt)}`);
   if (drain.blockedTopics.length > 0) {
     lines.push(`**Blocked topics** ${drain.blockedTopics.map(plain).join(', ')}: their events wait, others go`);
   }
@@ -44,10 +40,6 @@ export function describeState(state: PublisherState, decision: Decision): string
   }
   for (const { replayId, why, at: when } of state.refusedReplays ?? [])
     lines.push(`**Refused replay** ${at(when)} ${plain(replayId)}: ${plain(why)}`);
-  if (state.lastCommand !== undefined) {
-    const { name, by, at: when, outcome } = state.lastCommand;
-    lines.push(`**Last command** ${at(when)} ${name} by ${plain(by)}: ${plain(outcome)}`);
-  }
   if (counters.refusedCommands > 0) lines.push(`**Refused signals** ${counters.refusedCommands} (bad arguments)`);
   const shard = state.shard === 0 ? '' : ` (shard ${state.shard})`;
   return [
@@ -72,10 +64,9 @@ function quotaLines({ quota, usage }: PublisherState): string[] {
 
 function headline(decision: Decision): string {
   if (decision.kind === 'drain') {
-    return `**Draining** up to ${decision.events} events${decision.probe ? ': a probe of the open breaker' : ''}.`;
-  }
-  if (decision.kind === 'unhalt') {
-    return `**Ending the halt** by ${decision.order.choice}, chosen by ${plain(decision.order.by)}.`;
+    return decision.probe
+      ? `**Probing** the open breaker with ${decision.events} event.`
+      : '**Attached** to a relay, which publishes what comes.';
   }
   const until = decision.until === null ? '' : ` until ${at(decision.until)}`;
   return `**${decision.why[0]?.toUpperCase()}${decision.why.slice(1)}**${until}. ${ENDS[decision.why]}`;

@@ -6,19 +6,18 @@ import {
   checkPause,
   checkUnhalt,
   configure,
-  endHalt,
   openBreaker,
   pause,
+  recheck,
   resetBreaker,
   resume,
 } from '../domain/publisher-commands';
-import type { ByCommand, UnhaltCommand } from '../domain/publisher-commands';
+import type { ByCommand } from '../domain/publisher-commands';
 import { checkReplay, requestedReplay } from '../domain/replay-commands';
 import type { ReplayCommand } from '../domain/replay-commands';
 import type { PublisherState } from '../domain/publisher-state';
 import * as messages from './messages';
 import { badCommand, validator } from './refusals';
-import { registerTenantCommands } from './tenant-commands';
 
 interface Box {
   state: PublisherState;
@@ -97,15 +96,9 @@ export function registerHandlers(box: Box): void {
     signal<ByCommand>(checkBy, (c) => resetBreaker(box.state, c, now())),
   );
 
-  // Whether it is halted is known once the row is read: an order that starts a lost workflow is looked at again then.
-  const checkEnd = (command: unknown): string | null => checkUnhalt(command, box.early === null ? box.state : null);
   setHandler(
     messages.unhaltSignal,
-    signal<UnhaltCommand>(checkEnd, (c) => {
-      if (checkEnd(c) === null) return endHalt(box.state, c);
-      refuse();
-      return box.state;
-    }),
+    signal(checkUnhalt, () => recheck(box.state)),
   );
 
   setHandler(messages.pauseUpdate, (c) => order(() => pause(box.state, c, now())), {
@@ -118,18 +111,12 @@ export function registerHandlers(box: Box): void {
   setHandler(messages.resetBreakerUpdate, (c) => order(() => resetBreaker(box.state, c, now())), {
     validator: validator(checkBy),
   });
-  const ended = (c: UnhaltCommand): PublisherState => {
-    const wrong = checkEnd(c);
-    if (wrong !== null) throw badCommand(wrong);
-    return endHalt(box.state, c);
-  };
-  setHandler(messages.unhaltUpdate, (c) => order(() => ended(c)), { validator: validator(checkEnd) });
+  setHandler(messages.unhaltUpdate, () => order(() => recheck(box.state)), { validator: validator(checkUnhalt) });
   setHandler(messages.configureUpdate, (c) => order(() => configure(box.state, c, now())), {
     validator: validator(checkConfigure),
   });
 
   registerReplay(box, change, refuse);
-  registerTenantCommands({ box, change, refuse });
 
   setDefaultSignalHandler(() => refuse());
 }

@@ -1,4 +1,3 @@
-export { everything } from './everything';
 export { publisher } from './publisher';
 export { replay } from './replay';
 export { retention } from './retention';

@@ -35,11 +35,11 @@ export async function remember(box: Box, ref: PublisherInput['publisher']): Prom
 export function rowPart(state: PublisherState): ReturnType<typeof keptPart> {
   const kept = keptPart(state);
   const { transitions } = state.breaker;
-  return { ...kept, breaker: kept.breaker == null ? null : { ...kept.breaker, transitions } };
+  return { ...kept, breaker: kept.breaker === null ? null : { ...kept.breaker, transitions } };
 }
 
 /** What operators set or must know of, and an open breaker, as the publisher's row remembers it. */
-export function keptPart(state: PublisherState): Pick<PublisherSave, 'paused' | 'halted' | 'limits' | 'breaker'> {
-  const { paused, halted, overrides: limits, breaker } = state;
-  return { paused, halted, limits, breaker: openBreakerOf(breaker) };
+export function keptPart(state: PublisherState): Pick<PublisherSave, 'paused' | 'limits' | 'breaker'> {
+  const { paused, overrides: limits, breaker } = state;
+  return { paused, limits, breaker: openBreakerOf(breaker) };
 }

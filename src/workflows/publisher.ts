@@ -1,14 +1,11 @@
-import { condition, continueAsNew, log, patched, proxyActivities, setCurrentDetails } from '@temporalio/workflow';
-import { publisherId } from '../domain/publisher';
-import type { PublisherActivities, PublisherInput, PublisherSettings } from '../domain/publisher-settings';
-import { haltOrderEnded } from '../domain/publisher-halt';
-import type { HaltOrder } from '../domain/halt';
+import { condition, continueAsNew, setCurrentDetails } from '@temporalio/workflow';
+import type { PublisherInput, PublisherSettings } from '../domain/publisher-settings';
 import { waitStarted } from '../domain/publisher-outcome';
 import { breakerProbing } from '../domain/breaker';
 import type { Decision } from '../domain/publisher-decision';
 import type { PublisherState } from '../domain/publisher-state';
 import { advance, decide } from '../domain/publisher-decision';
-import { defaultConfig, initialState, upgraded } from '../domain/publisher-state';
+import { defaultConfig, initialState } from '../domain/publisher-state';
 import { restore, withDefaults } from '../domain/publisher-commands';
 import { BreakerNotices } from './breaker-notices';
 import { describeState } from './current-details';
@@ -27,13 +24,13 @@ const MAX_WAIT_MS = 30 * 86_400_000;
 
 /**
  * The publisher of one tenant and destination. Owns breaker, quota, pause and counters; sleeps without timers while
- * nothing is pending; hands out one grant at a time to one drain activity.
+ * nothing is pending; hands out one grant at a time to one drain activity, which attaches it to a relay.
  */
 export async function publisher(input: PublisherInput): Promise<void> {
   const ref = input.publisher;
   // State and handlers first, before any await: buffered signals run as soon as their handlers exist.
   const now = Date.now();
-  const start = input.state === undefined ? initialState(ref, defaultConfig(), now) : upgraded(input.state, now);
+  const start = input.state ?? initialState(ref, defaultConfig(), now);
   const box: Box = {
     state: start,
     changed: true,
@@ -48,12 +45,12 @@ export async function publisher(input: PublisherInput): Promise<void> {
   box.state = withDefaults(box.state, defaultConfig(settings.breaker, settings.quota));
   box.notices = new BreakerNotices(box.state.breaker.state);
   carryOutEarly(box);
-  const { paused, halted, limits, breaker = null } = saved;
-  box.remembered = JSON.stringify({ paused, halted, limits, breaker }, (key, value: unknown) =>
+  const { paused, limits, breaker } = saved;
+  box.remembered = JSON.stringify({ paused, limits, breaker }, (key, value: unknown) =>
     key === 'transitions' ? undefined : value,
   );
 
-  const attributes = new ShownAttributes(settings.searchAttributes ?? []);
+  const attributes = new ShownAttributes(settings.searchAttributes);
   const requests = new ReplayRequests();
   let outlasted = false;
   for (;;) {
@@ -69,39 +66,18 @@ export async function publisher(input: PublisherInput): Promise<void> {
       again = !requests.ended(box, ref, command, await requests.attempt(ref, command));
       if (again) break;
     }
-    const decision = decide(box.state, Date.now(), settings.maxGrant, () => patched('look-while-throttled'));
+    const decision = decide(box.state, Date.now(), settings.maxGrant);
     setCurrentDetails(describeState(box.state, decision));
     attributes.show(shown(box.state, decision), decision, outlasted, Date.now());
-    if (decision.kind === 'drain') outlasted = await drainOnce(box, ref, decision, settings);
-    else if (decision.kind === 'unhalt') await resolveOnce(box, ref, decision.order, settings);
+    if (decision.kind === 'drain') outlasted = await drainOnce(box, ref, decision);
     else if (!again) await waitForChange(box, ref, decision, settings);
   }
 }
 
 /** With the breaker as it will be while a probe is on its way. */
 function shown(state: PublisherState, decision: Decision): PublisherState {
-  if (decision.kind !== 'drain' || !decision.probe || !patched('probes-are-shown')) return state;
+  if (decision.kind !== 'drain' || !decision.probe) return state;
   return { ...state, breaker: breakerProbing(state.breaker, Date.now()) };
-}
-
-/** Reading topics may take long, so only the heartbeat and this limit end an attempt. */
-const RESOLVE_MS = 6 * 3_600_000;
-
-async function resolveOnce(
-  box: Box,
-  ref: PublisherInput['publisher'],
-  order: HaltOrder,
-  settings: PublisherSettings,
-): Promise<void> {
-  const { resolveHalt } = proxyActivities<PublisherActivities>({
-    startToCloseTimeout: RESOLVE_MS,
-    heartbeatTimeout: settings.heartbeatTimeoutMs,
-    retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '10s' },
-    summary: `${order.choice}, by ${order.by}`.slice(0, 200),
-  });
-  const outcome = await resolveHalt({ publisher: ref, ...order });
-  box.state = haltOrderEnded(box.state, order, outcome);
-  log.warn('halt order ended', { publisher: publisherId(ref), ...order, ...outcome });
 }
 
 /** Sleeps until a message changes something, the decision's moment comes, or the run must continue as new. */
@@ -112,7 +88,7 @@ async function waitForChange(
   settings: PublisherSettings,
 ): Promise<void> {
   const woken = (): boolean => box.changed || mustContinue(settings);
-  // The drain itself has written `sleeping`, together with its last look at the backlog: writing it here again could
+  // The detach has written `sleeping`, together with its last look at the backlog: writing it here again could
   // overwrite a wake that came in between.
   if (decision.why === 'sleeping') return void (await condition(woken));
   const now = Date.now();

@@ -1,5 +1,4 @@
-import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio/workflow';
-import { TurnMissed } from './in-turn';
+import { ApplicationFailure } from '@temporalio/workflow';
 
 /** Fails an update, and nothing but it. */
 export function badCommand(wrong: string): ApplicationFailure {
@@ -12,13 +11,4 @@ export function validator(check: (command: unknown) => string | null): (command:
     const wrong = check(command);
     if (wrong !== null) throw badCommand(wrong);
   };
-}
-
-/** Why a command failed whose activity was given up; anything else is a fault of the workflow and is thrown on. */
-export function notAnswered(error: unknown): string {
-  if (isCancellation(error)) throw error;
-  if (error instanceof TurnMissed)
-    return 'commands before it took too long, so it was not begun. Send it again in a minute';
-  if (!(error instanceof ActivityFailure)) throw error;
-  return 'Postgres did not carry the command out in time, and may have it. Look at the audit for it; if it is not there, check Postgres and send it again';
 }

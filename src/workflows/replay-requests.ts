@@ -12,15 +12,12 @@ const local = proxyLocalActivities<PublisherActivities>({
   retry: { initialInterval: '200ms', maximumInterval: '10s' },
 });
 
-/**
- * Stores the replays that were asked for. Those whose events take long to count are tried between drains, and given up in the end.
- * The loop awaits the activity itself: one more await would change the order of commands in histories of older versions.
- */
+/** Stores the replays that were asked for. Those whose events take long to count are tried between drains, and given up in the end. */
 export class ReplayRequests {
   /** Attempts in this run at the first one in the queue. */
   private attempts = 0;
 
-  attempt(ref: PublisherRef, command: ReplayCommand): Promise<ReplayRequestAnswer | undefined> {
+  attempt(ref: PublisherRef, command: ReplayCommand): Promise<ReplayRequestAnswer> {
     this.attempts += 1;
     return local.requestReplay(ref, command, this.attempts);
   }
@@ -30,11 +27,11 @@ export class ReplayRequests {
     box: { state: PublisherState },
     ref: PublisherRef,
     command: ReplayCommand,
-    answer: ReplayRequestAnswer | undefined,
+    answer: ReplayRequestAnswer,
   ): boolean {
-    if (answer?.kind === 'slow') return false;
+    if (answer.kind === 'slow') return false;
     this.attempts = 0;
-    if (answer?.kind !== 'refused') box.state = storedReplay(box.state, command);
+    if (answer.kind !== 'refused') box.state = storedReplay(box.state, command);
     else {
       box.state = refusedReplay(box.state, command, answer.why, Date.now());
       log.warn('replay refused', { publisher: publisherId(ref), replayId: command.replayId, why: answer.why });

@@ -13,10 +13,9 @@ export interface RetentionTotals {
   readonly tenants: number;
   readonly published: number;
   readonly skipped: number;
-  readonly batches: number;
 }
 
-const NOTHING: RetentionTotals = { after: '', event: '0', tenants: 0, published: 0, skipped: 0, batches: 0 };
+const NOTHING: RetentionTotals = { after: '', event: '0', tenants: 0, published: 0, skipped: 0 };
 
 const { purgeExpired } = proxyActivities<RetentionActivities>({
   startToCloseTimeout: '1 hour',
@@ -39,10 +38,9 @@ export async function retention(input: RetentionInput = {}): Promise<RetentionTo
       tenants: so.tenants + step.tenants,
       published: so.published + step.published,
       skipped: so.skipped + step.skipped,
-      batches: so.batches + step.batches,
     };
     setCurrentDetails(
-      `Deleted **${so.published}** published and **${so.skipped}** skipped events and **${so.batches}** batches ` +
+      `Deleted **${so.published}** published and **${so.skipped}** skipped events ` +
         `of ${so.tenants} tenants${step.done ? '.' : `, so far up to \`${so.after}\`.`}`,
     );
     if (step.done) return so;

@@ -3,9 +3,9 @@ import { withAdmin } from '../../faults/harness/topics';
 import { until } from '../../faults/harness/waiting';
 import { startKafkaCluster } from '../../faults/servers/kafka-cluster';
 import type { KafkaCluster } from '../../faults/servers/kafka-cluster';
-import type { Placement } from '../../src/sinks/sink';
+import type { Placement } from '../../src/kafka/transaction/types';
 import { outboxEvent } from '../support/kafka-events';
-import { PATIENT, batchOf, testSink } from '../support/kafka-sink';
+import { openRelay, relayBatch, relayKafka, RELAYS } from '../support/relay-kafka';
 
 const PARTITIONS = 6;
 
@@ -22,12 +22,16 @@ describe('a broker of three dies for good', () => {
   afterAll(() => cluster.stop());
 
   it('and the next transaction goes to the new leaders, not to the one that was remembered', async () => {
-    const sink = testSink(cluster.addresses.split(','));
+    const kafka = relayKafka(cluster.addresses.split(','));
     try {
+      await kafka.ensureLedger({ partitions: RELAYS, singleBroker: false });
       // All keys, so that every partition is sent to and every leader is remembered.
       const events = (from: number) =>
-        Array.from({ length: 60 }, (_, i) => outboxEvent(from + i, { topic, key: `key-${i}` }));
-      await (await sink.takeOver()).publish(batchOf(1, events(0)), PATIENT);
+        Array.from({ length: 60 }, (_, i) =>
+          outboxEvent(from + i, { topic, key: `key-${i}`, createdAt: new Date().toISOString() }),
+        );
+      const first = await (await openRelay(kafka, 1)).producer.transact(relayBatch(1, events(0)));
+      expect(first.kind).toBe('committed');
       cluster.nodes[1]?.kill('kafka', 'SIGKILL');
       const living = [cluster.nodes[0], cluster.nodes[2]].map((node) => node?.kafkaBrokers).join(',');
       await until('new leaders of all partitions', () =>
@@ -36,14 +40,16 @@ describe('a broker of three dies for good', () => {
           return topics[0]?.partitions.every(({ leader }) => leader === 1 || leader === 3) ?? false;
         }).catch(() => false),
       );
-      // The coordinators of the transactional id and the ledger move in their own time, as a drain sees them: it takes over
-      // again. Leaders that were remembered would be so for three minutes, far longer than this waits.
+      // The coordinator of the transactional id moves in its own time: the relay is taken over again. Leaders that were remembered would be
+      // so for three minutes, far longer than this waits.
       let found: readonly Placement[] = [];
       let last: unknown;
       await until('a transaction on the new leaders', async () => {
         try {
-          const session = await sink.takeOver();
-          found = await session.publish(batchOf(2, events(100)), PATIENT);
+          const { producer } = await openRelay(kafka, 1);
+          const result = await producer.transact(relayBatch(2, events(100)));
+          if (result.kind === 'committed') found = result.places[0] ?? [];
+          else last = result;
         } catch (error) {
           last = error;
         }
@@ -53,7 +59,7 @@ describe('a broker of three dies for good', () => {
       });
       expect(new Set(found.map(({ partition }) => partition)).size).toBe(PARTITIONS);
     } finally {
-      await sink.close();
+      kafka.close();
     }
   }, 120_000);
 });

@@ -1,53 +1,55 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FailpointName } from '../../src/failpoints/plan';
-import { expectClean, faultRun, sharedServers, stopsCleanly, workerDiesAt } from '../support/fault-run';
+import { expectClean, faultRun, sharedServers, stopsCleanly, until, workerDiesAt } from '../support/fault-run';
 
-/** Crash sites that ordinary traffic reaches; those of parking and recording anew are in crash-parking.test.ts. */
-const FIRST: readonly FailpointName[] = [
-  'before_fence',
-  'after_fence',
-  'after_init_producer',
-  'after_ledger_read',
-  'before_record',
-  'after_record',
-  'mid_send',
-  'after_send',
-  // Only a take-over of what the worker before left in doubt comes by here.
-  'after_ledger_log',
+/** Each take-over comes by these; a worker's first one is of its own relay or of one that nobody held. */
+const TAKE_OVER: readonly FailpointName[] = [
+  'relay_before_fence',
+  'relay_after_fence',
+  'relay_after_init',
+  'relay_after_barrier',
+  'relay_after_chunk',
+  'relay_after_recovered',
+  'relay_before_adopt',
+  'relay_after_adopt',
+  'relay_before_attach',
+  'relay_after_attach',
 ];
-const SECOND: readonly FailpointName[] = [
-  'after_ledger_write',
-  'before_commit',
-  'after_kafka_commit',
-  'before_settle',
-  'after_settle',
-  'before_sleep',
-  'after_sleep',
+/** Ordinary traffic comes by these again and again. */
+const LOOP: readonly FailpointName[] = [
+  'relay_after_claim',
+  'relay_added',
+  'relay_sent',
+  'relay_committed',
+  'relay_before_settle',
+  'relay_after_settle',
+  'relay_before_detach',
+  'relay_after_detach',
+  'relay_after_complete',
 ];
 
 /**
- * A worker is killed with SIGKILL at every step of the drain while traffic flows; each time another takes over. Whatever
- * state that leaves in Postgres and Kafka, every accepted event arrives once and in order.
+ * A worker is killed with SIGKILL at every step of a relay while traffic of twelve tenants flows; each time another one takes over its relay
+ * and with it the tenants that were attached. Whatever state that leaves, every accepted event arrives once and in order.
  */
-describe('kill -9 at every step of the drain', () => {
+describe('kill -9 at every step of a relay', () => {
   it.each([
-    ['from the fence to the send', FIRST],
-    ['from the ledger to sleep', SECOND],
-  ])(
+    ['from the fence to the set', TAKE_OVER, 1],
+    ['from the claim to the outcome', LOOP, 2],
+  ] as const)(
     '%s',
-    (_, names) =>
+    (_, names, hit) =>
       faultRun(
         { name: 'crash', servers: sharedServers(), tenantCount: 12, traffic: { pauseMs: 150 } },
         async ({ rig, traffic }) => {
-          // On the second hit, so that a worker mostly dies with batches of its own behind it.
-          for (const name of names) await workerDiesAt(rig, name, name === 'after_ledger_log' ? 1 : 2);
+          for (const name of names) await workerDiesAt(rig, name, hit);
           const survivor = await rig.worker();
-          await delay(500);
+          const before = traffic.acknowledged.length;
+          await until('events of the time after the last crash', () => traffic.acknowledged.length >= before + 30);
           await traffic.stop();
-          expectClean(await rig.settleAndAudit(traffic.acknowledged, { fired: names, minEvents: 200 }));
+          expectClean(await rig.settleAndAudit(traffic.acknowledged, { fired: [...names], minEvents: 200 }));
           await stopsCleanly(survivor);
         },
       ),
-    240_000,
+    300_000,
   );
 });

@@ -15,21 +15,21 @@ const KAFKA: readonly KafkaRule[] = [
   { name: 'commit_request_cut', api: 'EndTxn', fault: { kind: 'cut-request' }, matches: commits },
   { name: 'produce_answer_dropped', api: 'Produce', fault: { kind: 'drop-answer' } },
   { name: 'produce_request_cut', api: 'Produce', fault: { kind: 'cut-request' } },
-  { name: 'ledger_write_answer_closed', api: 'TxnOffsetCommit', fault: { kind: 'close-answer' } },
-  { name: 'ledger_read_answer_dropped', api: 'OffsetFetch', fault: { kind: 'drop-answer' } },
+  { name: 'produce_answer_closed', api: 'Produce', fault: { kind: 'close-answer' } },
+  { name: 'ledger_read_answer_dropped', api: 'Fetch', fault: { kind: 'drop-answer' } },
   { name: 'init_answer_dropped', api: 'InitProducerId', fault: { kind: 'drop-answer' } },
   { name: 'add_partitions_answer_closed', api: 'AddPartitionsToTxn', fault: { kind: 'close-answer' } },
 ];
-/** Several statements match more than one place of the drain; the text of each is the product's own. */
+/** Several statements match more than one place; the text of each is the product's own. */
 const POSTGRES: readonly TcpRule[] = [
   { name: 'settle_answer_lost', fault: 'lost-answer', matches: /set status = 'published'/ },
   { name: 'settle_request_lost', fault: 'lost-request', matches: /set status = 'published'/ },
-  { name: 'record_answer_lost', fault: 'lost-answer', matches: /insert into outbox\.batches/ },
-  { name: 'record_request_lost', fault: 'lost-request', matches: /insert into outbox\.batches/ },
-  { name: 'fence_answer_lost', fault: 'lost-answer', matches: /set fence = p\.fence \+ 1/ },
+  { name: 'attach_answer_lost', fault: 'lost-answer', matches: /set owner_relay = \$1/ },
+  { name: 'detach_answer_lost', fault: 'lost-answer', matches: /set owner_relay = null, owner_fence = null/ },
+  { name: 'fence_answer_lost', fault: 'lost-answer', matches: /set fence = r\.fence \+ 1/ },
 ];
 
-/** Every answer of the transaction is lost once while traffic flows: the drain must find out what happened, never guess. */
+/** Every answer of the transaction is lost once while traffic flows: the relay must find out what happened, never guess. */
 describe('lost answers', () => {
   let kafka: FaultStack;
   beforeAll(async () => {
@@ -52,8 +52,8 @@ describe('lost answers', () => {
         await traffic.reached(50);
         for (const rule of KAFKA) {
           const armed = rig.kafka?.add(rule);
-          // A new epoch is needed only after a doubt; taking it makes the requests that a clean drain does not send.
-          if (rule.api === 'InitProducerId' || rule.api === 'OffsetFetch') {
+          // A new epoch is needed only after a doubt; taking it makes the requests that a relay does not send otherwise.
+          if (rule.api === 'InitProducerId' || rule.api === 'Fetch') {
             rig.kafka?.add({ name: 'doubt', api: 'EndTxn', fault: { kind: 'close-request' }, matches: commits });
           }
           await until(`${rule.name} fired`, () => (armed?.fired ?? 0) > 0);
@@ -81,7 +81,7 @@ describe('lost answers', () => {
           matches: commits,
         });
         await until('commit_delayed fired', () => (held?.fired ?? 0) > 0);
-        // The request time-out is 2 s: by then the drain has a new epoch and has sent on.
+        // The request time-out is 2 s: by then the relay has a new epoch and has sent on.
         await delay(6_000);
         held?.release();
         await delay(1_000);
@@ -92,7 +92,7 @@ describe('lost answers', () => {
   );
 
   it(
-    'of Postgres: record, settle, fence; and connections cut',
+    'of Postgres: settle, attach, detach, fence; and connections cut',
     () =>
       faultRun({ name: 'lostsql', http: true, ...setUp() }, async ({ rig, traffic }) => {
         await rig.worker();

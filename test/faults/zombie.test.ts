@@ -10,18 +10,19 @@ import {
   workerFreezesAt,
 } from '../support/fault-run';
 
-/** Just before each write of a drain, and where Kafka and Postgres differ most. Parking and recording anew: parking.test.ts. */
+/** Just before each write of a relay, and where Kafka and Postgres differ most. Parking: parking.test.ts. */
 const FREEZES: readonly FailpointName[] = [
-  'before_record',
-  'mid_send',
-  'before_commit',
-  'after_kafka_commit',
-  'before_settle',
-  'before_sleep',
+  'relay_before_attach',
+  'relay_after_claim',
+  'relay_added',
+  'relay_sent',
+  'relay_committed',
+  'relay_before_settle',
+  'relay_before_detach',
 ];
 
 /**
- * Workers freeze (SIGSTOP) in the middle of their drains, others take over, then the frozen ones go on as if nothing had
+ * Workers freeze (SIGSTOP) in the middle of their relays' work, others take over, then the frozen ones go on as if nothing had
  * happened. Kafka's epoch stops what they send, the fence what they write. Afterwards all workers run side by side.
  */
 describe('frozen workers that come back', () => {
@@ -31,7 +32,7 @@ describe('frozen workers that come back', () => {
       faultRun(
         { name: 'zombie', servers: sharedServers(), tenantCount: 12, traffic: { pauseMs: 150 } },
         async ({ rig, traffic }) => {
-          // No healthy worker yet: Temporal would give every drain to the worker that has the workflows in its cache.
+          // No healthy worker yet: it would keep the tenants that are attached to it.
           const frozen: Service[] = [];
           for (const name of FREEZES) frozen.push(await workerFreezesAt(rig, name));
           const healthy = [await rig.worker(), await rig.worker()];

@@ -4,10 +4,10 @@ import type { Recorder } from './recorder';
 /** One tenant for each thing that can happen to a publisher. */
 export async function recordPublisherHistories(recorder: Recorder): Promise<void> {
   const { rig } = recorder;
-  const names = await rig.tenants(7);
-  const [normal, breaker, many, paused, quota, halted, reset] = names.map((name) => new Publisher(recorder, name));
-  if (!normal || !breaker || !many || !paused || !quota || !halted || !reset) throw new Error('too few tenants');
-  for (const one of [normal, many, paused, quota, halted, reset]) await one.createTopic();
+  const names = await rig.tenants(6);
+  const [normal, breaker, many, paused, quota, reset] = names.map((name) => new Publisher(recorder, name));
+  if (!normal || !breaker || !many || !paused || !quota || !reset) throw new Error('too few tenants');
+  for (const one of [normal, many, paused, quota, reset]) await one.createTopic();
 
   for (let i = 1; i <= 3; i += 1) await normal.publishMore(1);
   await normal.asleep();
@@ -52,20 +52,6 @@ export async function recordPublisherHistories(recorder: Recorder): Promise<void
   await quota.asleep();
   await recorder.save('publisher-quota', quota.id);
 
-  await halted.publishMore(1);
-  await halted.asleep();
-  // As after the restore of an older copy; the fence goes up so that the worker's session is not trusted.
-  await halted.row('recorded = 0, settled = 0, settled_at = null, fence = fence + 1');
-  await halted.enqueue(1);
-  await halted.becomes('halted', (state) => state.halted !== null);
-  await halted.row('recorded = 1, settled = 1, settled_at = clock_timestamp()');
-  await halted.handle.executeUpdate('unhalt', {
-    args: [{ choice: 'recheck', by: 'recorder', why: 'the right copy is back' }],
-  });
-  await halted.published(2);
-  await halted.asleep();
-  await recorder.save('publisher-halted', halted.id);
-
   await reset.publishMore(1);
   await reset.handle.executeUpdate('configure', { args: [{ by: 'recorder', weight: 2 }] });
   await reset.handle.signal('resume', { by: 'recorder' });
@@ -95,42 +81,4 @@ export async function recordOrderedHistory(recorder: Recorder): Promise<void> {
   await ordered.handle.signal('resume', { by: 'recorder' });
   await ordered.published(2);
   await recorder.save('publisher-ordered', ordered.id);
-}
-
-/** Commands about events and the tenant, which change Postgres beside the loop, also while a drain runs and before the row is read. */
-export async function recordCommandsHistory(recorder: Recorder): Promise<void> {
-  const [name = ''] = await recorder.rig.tenants(1);
-  const commanded = new Publisher(recorder, name);
-  const said = { by: 'recorder', why: 'test' };
-  await commanded.createTopic();
-  await commanded.enqueue(1);
-  await commanded.published(1);
-  const [a, b, c] = await commanded.park('a', 'b', 'c');
-  await commanded.handle.executeUpdate('retryEvents', { args: [{ eventIds: [a], ...said }] });
-  await commanded.published(2);
-  await commanded.handle.signal('skipEvents', { eventIds: [b, '0'], ...said });
-  await commanded.handle.signal('skipEvents', { eventIds: [b], ...said });
-  await commanded.handle.executeUpdate('suspendTenant', { args: [said] });
-  await commanded.handle.executeUpdate('releaseKey', { args: [{ key: 'c', action: 'retry', ...said }] });
-  await commanded.published(3);
-  await commanded.handle.signal('releaseKey', { key: 'nobody has it', action: 'skip', ...said });
-  await commanded.becomes('counted', (state) => state.counters.refusedCommands === 2);
-  await commanded.handle.executeUpdate('retryEvents', { args: [{ eventIds: [c], ...said }] });
-  await recorder.save('publisher-commands', commanded.id);
-
-  const { runId } = await commanded.handle.describe();
-  await commanded.handle.terminate();
-  await recorder.client.workflow.signalWithStart('publisher', {
-    workflowId: commanded.id,
-    taskQueue: `queue-${recorder.rig.options.name}`,
-    args: [{ publisher: { tenant: name, destination: 'kafka', shard: 0 } }],
-    signal: 'reactivateTenant',
-    signalArgs: [said],
-  });
-  await commanded.becomes(
-    'started by a command',
-    (state) => state.lastCommand !== undefined && state.counters.drains > 0,
-  );
-  if ((await commanded.handle.describe()).runId === runId) throw new Error('the old run goes on');
-  await recorder.save('publisher-commands-2', commanded.id);
 }

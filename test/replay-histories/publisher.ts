@@ -33,17 +33,6 @@ export class Publisher {
     this.enqueued += events;
   }
 
-  /** Parked events, one of each key; their ids. */
-  async park(...keys: string[]): Promise<string[]> {
-    const rows = await this.recorder.rig.installation.query<{ id: string }>(
-      `insert into outbox.events (tenant_id, topic, event_type, ordering_key, dedupe_key, payload, status, error_code, error_reason, failed_at)
-       select $1, $2, 't', key, gen_random_uuid()::text, '', 'failed', 'EVENT_REFUSED', 'for the recording', now()
-       from unnest($3::text[]) as key returning event_id::text as id`,
-      [this.tenant, `${this.tenant}-topic`, keys],
-    );
-    return rows.map(({ id }) => id);
-  }
-
   /** A wake and a drain of its own for these events. */
   async publishMore(events: number): Promise<void> {
     await this.enqueue(events);
@@ -69,7 +58,7 @@ export class Publisher {
 
   /** The row sleeps, and the workflow has taken the drain's outcome in. */
   async asleep(): Promise<void> {
-    await this.becomes('asleep', (state) => !state.drain.woken && !state.drain.doubt);
+    await this.becomes('asleep', (state) => !state.drain.woken);
     await this.recorder.until(`${this.tenant} asleep`, async () => {
       const [row] = await this.recorder.rig.installation.query<{ state: string }>(
         'select state from outbox.publishers where tenant_id = $1',
@@ -77,12 +66,6 @@ export class Publisher {
       );
       return row?.state === 'sleeping';
     });
-  }
-
-  async row(set: string): Promise<void> {
-    await this.recorder.rig.installation.query(`update outbox.publishers set ${set} where tenant_id = $1`, [
-      this.tenant,
-    ]);
   }
 
   resetToFirstTask(): Promise<void> {

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { Rig } from '../../faults/harness/rig';
-import { recordEverythingHistory } from './everything-history';
-import { recordCommandsHistory, recordOrderedHistory, recordPublisherHistories } from './publisher-histories';
+import { recordOrderedHistory, recordPublisherHistories } from './publisher-histories';
 import type { Recorder } from './recorder';
 import { recordReplayHistories } from './replay-histories';
 import { recordRetentionHistory } from './retention-history';
@@ -58,7 +57,7 @@ const QUICK = {
 };
 
 /** Drains that still run when an order comes. */
-const LINGERING = { OUTBOX_TOPIC_CREATE: 'false', OUTBOX_LINGER: '30s', OUTBOX_DRAIN_MAX: '5m' };
+const LINGERING = { OUTBOX_TOPIC_CREATE: 'false', OUTBOX_LINGER: '30s' };
 
 interface Group {
   /** What its scenarios save. */
@@ -70,7 +69,7 @@ interface Group {
 const GROUPS: readonly Group[] = [
   {
     names: [
-      ...['breaker', 'continue-as-new-1', 'continue-as-new-2', 'halted', 'normal', 'pause', 'quota', 'reset'].map(
+      ...['breaker', 'continue-as-new-1', 'continue-as-new-2', 'normal', 'pause', 'quota', 'reset'].map(
         (name) => `publisher-${name}`,
       ),
       'replay-normal',
@@ -85,8 +84,6 @@ const GROUPS: readonly Group[] = [
     },
   },
   { names: ['publisher-ordered'], env: LINGERING, scenarios: recordOrderedHistory },
-  { names: ['publisher-commands', 'publisher-commands-2'], env: LINGERING, scenarios: recordCommandsHistory },
-  { names: ['everything'], env: QUICK, scenarios: recordEverythingHistory },
 ];
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {

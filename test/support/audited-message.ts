@@ -8,8 +8,6 @@ export interface MadeMessage {
   headers: Record<string, Buffer>;
 }
 
-const BATCH_ID = '0193a0f4-7c1e-7000-8000-000000000001';
-
 export function acknowledgedEvent(number: number, changes: Partial<Acknowledged> = {}): Acknowledged {
   return {
     tenant: 'acme',
@@ -48,7 +46,7 @@ export function messageOf(event: Acknowledged, value: Buffer | null = payloadOf(
     'processing-attempt': '1',
     'x-timestamp-ms': '1767225600000',
     'x-schema-version': '1',
-    'x-producer-id': `publisher:${encodeURIComponent(event.tenant)}@${BATCH_ID}`,
+    'x-producer-id': '0a1b2c3d4e5f/relay-1@1',
     ...event.headers,
   };
   return {

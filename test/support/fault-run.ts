@@ -1,4 +1,3 @@
-import type { FailpointName } from '../../src/failpoints/plan';
 import type { Acknowledged } from '../../src/audit/acknowledged';
 import type { AuditReport } from '../../src/audit/audit';
 import { renderReport } from '../../src/audit/report';
@@ -13,14 +12,6 @@ import { testServers } from './stack';
 export { createTopics } from '../../faults/harness/topics';
 export { until } from '../../faults/harness/waiting';
 export { untilTakenOver, workerDiesAt, workerFreezesAt } from '../../faults/harness/struck-workers';
-
-/** The engine that the workers of fault runs have. */
-export const ON_RELAYS = process.env['OUTBOX_FAULTS_ENGINE'] === 'relays';
-
-/** The failpoint of the engine under test. */
-export function pointOf(drains: FailpointName, relays: FailpointName): FailpointName {
-  return ON_RELAYS ? relays : drains;
-}
 
 /** The servers of the whole test run, in the harness' words. */
 export function sharedServers(): RigOptions['servers'] {

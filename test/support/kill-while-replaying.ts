@@ -13,12 +13,9 @@ type Site = readonly [name: FailpointName, hit: number];
  * Kills a worker at each of these steps while replays run beside live traffic: each event is published once, and once more for each replay.
  * Between the steps a batch of copies lies in Postgres, in Kafka, or in both.
  */
-export function killWhileReplaying(name: string, sites: readonly Site[], engine?: 'relays'): Promise<void> {
+export function killWhileReplaying(name: string, sites: readonly Site[]): Promise<void> {
   return faultRun(
-    {
-      ...{ name, servers: sharedServers(), tenantCount: 2, traffic: { pauseMs: 300, actors: 4 } },
-      ...(engine !== undefined && { engine }),
-    },
+    { name, servers: sharedServers(), tenantCount: 2, traffic: { pauseMs: 300, actors: 4 } },
     async ({ rig, tenants, traffic }) => {
       const pool = createPool(rig.direct.databaseUrl, { max: 2 });
       try {

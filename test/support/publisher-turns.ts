@@ -8,7 +8,7 @@ export const MAX = 1_000_000;
 
 /** What a drain answers that had nothing to do, but for `part`. */
 export function outcome(part: Partial<DrainOutcome>): DrainOutcome {
-  const nothing = { recorded: 0, published: 0, parked: 0, batches: 0, failure: null, blockedTopics: [] };
+  const nothing = { published: 0, publishedBytes: 0, parked: 0, batches: 0, failure: null, blockedTopics: [] };
   return { ...nothing, end: 'empty', worker: 'w', ...part };
 }
 

@@ -6,7 +6,7 @@ import type { RelayKafkaOptions } from '../../src/kafka/relay-settings';
 import type { RelayProducer } from '../../src/kafka/transaction/relay-producer';
 import type { OutgoingRelayBatch, TransactionResult } from '../../src/kafka/transaction/types';
 import { outboxEvent } from './kafka-events';
-import { BARE } from './kafka-sink';
+import { BARE } from './kafka-bare';
 
 export const RELAYS = 4;
 export const LEDGER_KEY = Buffer.alloc(32, 5);

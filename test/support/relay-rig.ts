@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel } from 'kafkajs';
 import type { DrainOutcome, DrainRequest } from '../../src/domain/drain';
+import { DEFAULT_MAX_ATTEMPTS, DEFAULT_ON_POISON } from '../../src/domain/hold-key';
 import { KAFKA_DESTINATION } from '../../src/domain/publisher';
 import { RelayKafka } from '../../src/kafka/relay-kafka';
 import { insertMany } from '../../src/postgres/enqueue';
@@ -12,7 +13,7 @@ import { Relays } from '../../src/relay/relays';
 import type { WorkerDeps } from '../../src/relay/relays';
 import { createTestDatabase } from './database';
 import type { TestDatabase } from './database';
-import { BARE } from './kafka-sink';
+import { BARE } from './kafka-bare';
 import { testServers } from './stack';
 
 export const RIG_RELAYS = 2;
@@ -113,13 +114,7 @@ export async function relayRigOn(
       const outcome = new Promise<DrainOutcome>((resolve) => waiting.set(activityId, resolve));
       const publisher = { tenant, destination: KAFKA_DESTINATION, shard: 0 };
       const request: DrainRequest = {
-        publisher,
-        grantId: activityId,
-        events: 1_000_000,
-        maxMs: 30_000,
-        lingerMs: 0,
-        lastWorker: null,
-        cautious: false,
+        ...{ publisher, events: 1_000_000, weight: 1, maxAttempts: DEFAULT_MAX_ATTEMPTS, onPoison: DEFAULT_ON_POISON },
         ...changes,
       };
       const address = { workflowId: `publisher:${tenant}`, runId: activityId, activityId };

@@ -4,13 +4,13 @@ import { requestReplay } from '../../src/postgres/replay-control';
 import { feedReplay } from '../../src/postgres/replay-feed';
 import type { ReplayStatus } from '../../src/domain/replay';
 import type { ReplayCommand } from '../../src/domain/replay-commands';
-import type { DrainRig } from './drain';
+import type { TestDatabase } from './database';
 import { kafkaOf } from './events';
 import { testServers } from './stack';
 
 /** Stores a replay of a tenant's Kafka publisher, as the publisher's command does. */
 export async function replayOf(
-  rig: Pick<DrainRig, 'db'>,
+  rig: { readonly db: TestDatabase },
   tenant: string,
   command: Partial<ReplayCommand>,
 ): Promise<ReplayStatus> {
@@ -19,7 +19,11 @@ export async function replayOf(
 }
 
 /** Visits a replay as its workflow does, until there is nothing more to do at once. */
-export async function feedAll(rig: Pick<DrainRig, 'db'>, tenant: string, replayId = 'again'): Promise<ReplayStatus> {
+export async function feedAll(
+  rig: { readonly db: TestDatabase },
+  tenant: string,
+  replayId = 'again',
+): Promise<ReplayStatus> {
   for (;;) {
     const fed = await feedReplay(rig.db.pool, tenant, replayId);
     if (fed.replay === null) throw new Error(`no replay ${replayId}`);

@@ -47,7 +47,7 @@ export class RawKafkajs implements Peer {
     if (this.#process === null || first === undefined) throw new Error('raw producer: nothing to send, or not started');
     this.#last = events;
     const { topic } = first;
-    const { drain } = loadConfig({});
+    const { relays } = loadConfig({});
     await this.#process.call('prepare', {
       seed: this.seed,
       count: events.length,
@@ -56,7 +56,7 @@ export class RawKafkajs implements Peer {
       round: first.dedupeKey.replace(/-0$/, ''),
       partitions: PARTITIONS,
       // As the product bounds its batches: a drain that fits into one transaction would become visible all at once.
-      transactionEvents: Math.min(drain.batchEvents, Math.floor(drain.batchBytes / first.payload.length)),
+      transactionEvents: Math.min(relays.batchEvents, Math.floor(relays.batchBytes / first.payload.length)),
       payloadBytes: first.payload.length,
     });
     this.#sending = this.#process.call('send', { topic }, SEND_MS);

@@ -1,6 +1,6 @@
 import type { Child } from '../../../faults/harness/child';
 import { Product } from '../../harness/product';
-import { untilAsleep } from '../../harness/tenants';
+import { untilIdle } from '../../harness/tenants';
 import type { BenchEvent } from '../../load/events';
 import { storeAtOnce } from '../../load/store';
 import { commitOnSchedule } from '../harness/steady-load';
@@ -37,7 +37,7 @@ export class TemporalOutbox implements Peer {
   }
 
   idle(): Promise<void> {
-    return untilAsleep(this.context.servers, [this.context.tenant]);
+    return untilIdle(this.context.servers, [this.context.tenant]);
   }
 
   steady(load: SteadyLoad): Promise<void> {

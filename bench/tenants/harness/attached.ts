@@ -5,7 +5,7 @@ import type { TenantsRig } from './rig';
 
 /** Ten thousand first wakes take minutes. */
 const ATTACHED_WITHIN_MS = 20 * 60_000;
-/** Well within the default OUTBOX_ATTACHED_LINGER of five minutes. */
+/** Well within the default OUTBOX_LINGER of five minutes. */
 const TOUCH_EVERY_MS = 100_000;
 const SETTLED_WITHIN_MS = 120_000;
 

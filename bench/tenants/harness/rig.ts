@@ -9,8 +9,7 @@ import { TemporalActions } from './actions';
 
 /** The relays with the product's own defaults, where the launcher that starts the processes prefers short times. */
 const RELAYS: Readonly<Record<string, string>> = {
-  OUTBOX_ENGINE: 'relays',
-  OUTBOX_ATTACHED_LINGER: '',
+  OUTBOX_LINGER: '',
   OUTBOX_SHUTDOWN_GRACE: '',
 };
 const CONNECTIONS = 16;

@@ -27,7 +27,7 @@ const PATIENCE_MS = 120_000;
 export async function measureAsleep(rig: TenantsRig, perSecond: number): Promise<Asleep> {
   const tenants = tenantNames(rig.servers, 'sleeper', rig.options.sizes.sleepers);
   await rig.servers.installation.addTenants(tenants);
-  const worker = await rig.worker({ OUTBOX_ATTACHED_LINGER: LINGER });
+  const worker = await rig.worker({ OUTBOX_LINGER: LINGER });
   const cycle = (label: string): Promise<Latency> =>
     openLoop(rig, { label, schedule: inTurn({ tenants, perSecond, rounds: 1 }), patienceMs: PATIENCE_MS });
   await cycle('first starts');

@@ -2,7 +2,7 @@ import { ALL_FRAME_FAULTS, strikeFrame } from '../../acts/frames';
 import type { FrameFault } from '../../acts/frames';
 import type { Scenario } from '../../runner/scenario';
 
-/** So many of the 40 are struck in a short run. */
+/** So many of the 30 are struck in a short run. */
 const SOME = 10;
 /** Shorter than this (s), a run is short. */
 const SHORT = 10;
@@ -11,7 +11,7 @@ export const frames: Scenario = {
   name: 'frames',
   group: 'kafka',
   about:
-    'each request of a drain (metadata, epoch, ledger read, partitions, sends, ledger write, commit) lost, its answer lost, cut in mid-frame, or held back until long after the next epoch began; all in a short run a seeded choice',
+    'each request of a relay (metadata, epoch, ledger read, partitions, sends, commit) lost, its answer lost, cut in mid-frame, or held back until long after the next epoch began; all in a short run a seeded choice',
   faults: (plan) => plan['order'] as readonly FrameFault[],
   plan: (random, seconds) => {
     const order = random.shuffled(ALL_FRAME_FAULTS);

@@ -3,15 +3,15 @@ import type { FailpointName } from '../../../src/failpoints/plan';
 import { untilFired } from '../../harness/waiting';
 import type { Scenario } from '../../runner/scenario';
 
-const BLOCKS: readonly FailpointName[] = ['before_commit', 'after_kafka_commit', 'before_settle'];
-/** Longer than the heartbeat time-out (5 s) and than the transaction time-out of the harness (6 s). */
+const BLOCKS: readonly FailpointName[] = ['relay_sent', 'relay_committed', 'relay_before_settle'];
+/** Longer than a lease (4 s) and than the transaction time-out of the harness (6 s). */
 const BLOCK_MS = 9_000;
 
 export const eventLoopBlocked: Scenario = {
   name: 'event-loop-blocked',
   group: 'worker',
   about:
-    'the event loop of a worker stands still for 9 s in mid-drain: no heartbeat, no answer read; another takes over',
+    'the event loop of a worker stands still for 9 s in mid-transaction: no lease renewed, no answer read; another takes over',
   faults: BLOCKS,
   workers: 0,
   async run(scene) {

@@ -4,23 +4,26 @@ import { untilTakenOver, workerFreezesAt } from '../../harness/struck-workers';
 import type { Service } from '../../harness/service-process';
 import type { Scenario } from '../../runner/scenario';
 
-/** Just before each write of a drain, and where Kafka and Postgres differ most. */
+/** Just before each write of a relay, and where Kafka and Postgres differ most. */
 const FREEZES: readonly FailpointName[] = [
-  'before_fence',
-  'after_init_producer',
-  'before_record',
-  'mid_send',
-  'before_commit',
-  'after_kafka_commit',
-  'before_settle',
-  'before_sleep',
+  'relay_before_fence',
+  'relay_after_init',
+  'relay_after_barrier',
+  'relay_before_adopt',
+  'relay_before_attach',
+  'relay_after_claim',
+  'relay_added',
+  'relay_sent',
+  'relay_committed',
+  'relay_before_settle',
+  'relay_before_detach',
 ];
 
 export const freezeEachStep: Scenario = {
   name: 'freeze-each-step',
   group: 'worker',
   about:
-    'SIGSTOP in the middle of drains, take-over by others, SIGCONT: the zombies change nothing, then all work side by side',
+    'SIGSTOP at every step of relays, take-over by others, SIGCONT: the zombies change nothing, then all work side by side',
   faults: FREEZES,
   tenants: 12,
   workers: 0,
@@ -29,7 +32,7 @@ export const freezeEachStep: Scenario = {
   async run(scene, plan) {
     const frozen: Service[] = [];
     await scene.strike(FREEZES, async () => {
-      // No healthy worker yet: Temporal would give every drain to the worker that has the workflows in its cache.
+      // No healthy worker yet: it would keep the tenants that are attached to it.
       for (const name of plan['order'] as readonly FailpointName[]) frozen.push(await workerFreezesAt(scene.rig, name));
       await scene.worker();
       await scene.worker();

@@ -6,13 +6,13 @@ import type { Scenario } from '../../runner/scenario';
 import { enqueueAll } from '../../traffic/enqueue-all';
 import { largeAndSmall } from '../../acts/poison';
 
-const PARKING: readonly FailpointName[] = ['before_park', 'after_park', 'before_record_anew', 'after_record_anew'];
+const PARKING: readonly FailpointName[] = ['before_park', 'after_park'];
 
 export const killWhileParking: Scenario = {
   name: 'kill-while-parking',
   group: 'worker',
-  about: 'kill -9 around parking an event that is too large, and around recording a batch anew without it',
-  faults: [...PARKING, 'after_record'],
+  about: 'kill -9 around parking an event that is too large, also one that was selected while its topic still took it',
+  faults: [...PARKING, 'relay_added'],
   tenants: 2,
   workers: 0,
   // Nothing else: the steps must be reached by the batches that hold the large events.
@@ -27,7 +27,7 @@ export const killWhileParking: Scenario = {
     await createTopics(brokers, [narrow, narrowed], { [narrow]: 2_000 });
     scene.traffic.pause();
     const healthy: Service[] = [];
-    await scene.strike(['before_park', 'after_park'], async () => {
+    await scene.strike(PARKING, async () => {
       scene.produced(await enqueueAll(scene.rig.direct.databaseUrl, largeAndSmall(tenant, narrow)));
       await workerDiesAt(scene.rig, 'before_park', 1);
       await workerDiesAt(scene.rig, 'after_park', 1);
@@ -35,13 +35,13 @@ export const killWhileParking: Scenario = {
     });
     // The next steps must find no worker that would take the drains.
     for (const { child } of healthy) await child.stop();
-    await scene.strike(['after_record', 'before_record_anew', 'after_record_anew'], async () => {
-      // Recorded while the topic still took it, refused when the batch is sent again.
+    await scene.strike(['relay_added', ...PARKING], async () => {
+      // Claimed while the topic still took it, refused when it is claimed again.
       scene.produced(await enqueueAll(scene.rig.direct.databaseUrl, largeAndSmall(tenant, narrowed)));
-      await workerDiesAt(scene.rig, 'after_record', 1);
+      await workerDiesAt(scene.rig, 'relay_added', 1);
       await limitTopic(brokers, narrowed, 2_000);
-      await workerDiesAt(scene.rig, 'before_record_anew', 1);
-      await workerDiesAt(scene.rig, 'after_record_anew', 1);
+      await workerDiesAt(scene.rig, 'before_park', 1);
+      await workerDiesAt(scene.rig, 'after_park', 1);
       await scene.worker();
     });
     scene.traffic.resume();

@@ -5,7 +5,7 @@ import type { Scenario } from '../../runner/scenario';
 export const strikeAtRandom: Scenario = {
   name: 'strike-at-random',
   group: 'worker',
-  about: 'kill -9 and SIGSTOP (longer than the heartbeat time-out) of workers at moments that the seed decides',
+  about: 'kill -9 and SIGSTOP (longer than a lease) of workers at moments that the seed decides',
   faults: ['worker_killed', 'worker_frozen'],
   tenants: 8,
   workers: 3,

@@ -41,8 +41,6 @@ export interface AdminContext {
   readonly ingest: IngestLimits;
   readonly metrics: Pick<Metrics, 'operatorEvents'>;
   readonly doctor: () => Promise<readonly DoctorCheck[]>;
-  /** The publisher's ledger as Kafka has it now, to show it; null = none. */
-  readonly ledger: (ref: PublisherRef) => Promise<{ readonly seq: number; readonly batchId: string } | null>;
   readonly logger: Logger;
 }
 

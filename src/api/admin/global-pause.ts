@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isoOf } from '../../domain/iso';
-import type { EverythingNow } from '../../domain/everything';
+import type { GlobalPauseNow } from '../../domain/global-pause';
 import { orderEverything, readEverything } from '../../postgres/global-pause-orders';
 import type { AdminContext } from './context';
 import { moment, timestamp, why, whyBody } from './contract';
@@ -58,7 +58,7 @@ export function globalPauseRoutes(context: AdminContext): AdminRoute[] {
   ];
 }
 
-function toBody({ paused, running }: EverythingNow): z.input<typeof pauseBody> {
+function toBody({ paused, running }: GlobalPauseNow): z.input<typeof pauseBody> {
   if (paused === null) return { paused, running };
   const { by, why: reason, since, until } = paused;
   return { paused: { by, why: reason, since: isoOf(since), until: isoOf(until) }, running };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_ACTION_EVENTS } from '../../domain/tenant-commands';
+import { MAX_ACTION_EVENTS } from '../../domain/event-actions';
 import { orderRelease, orderRetry, orderSkip } from '../../postgres/event-orders';
 import type { OperatorResult } from '../../postgres/operator-actions';
 import { HttpProblem } from '../http/problem';

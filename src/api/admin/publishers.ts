@@ -11,7 +11,7 @@ import { decodeCursor, encodeCursor } from './cursor';
 import { route } from './route';
 import type { AdminRoute } from './route';
 
-const STATES = ['sleeping', 'held', 'waking', 'running', 'paused', 'throttled', 'open', 'halted'] as const;
+const STATES = ['sleeping', 'held', 'waking', 'running', 'paused', 'throttled', 'open'] as const;
 const json = z.record(z.string(), z.unknown());
 
 const publisherBody = z.strictObject({
@@ -20,16 +20,11 @@ const publisherBody = z.strictObject({
   shard: z.number(),
   state: z.enum(STATES),
   state_until: moment,
-  recorded: z.string(),
-  settled: z.string(),
-  fence: z.string(),
-  drained_by: z.string().nullable(),
   attached: z
     .strictObject({ relay: z.number(), worker: z.string().nullable(), since: moment })
     .nullable()
     .meta({ description: 'the relay that publishes for it now, and who has that' }),
   paused: json.nullable(),
-  halted: json.nullable(),
   limits: json,
   blocked: json.nullable().meta({ description: 'topics that take no events, each with its error code' }),
   updated_at: z.string(),
@@ -108,16 +103,11 @@ function toBody(row: ListedPublisher): z.input<typeof publisherBody> {
     shard: row.shard,
     state: row.state,
     state_until: row.stateUntil?.toISOString() ?? null,
-    recorded: row.recorded,
-    settled: row.settled,
-    fence: row.fence,
-    drained_by: row.drainedBy,
     attached:
       row.attached === null
         ? null
         : { relay: row.attached.relay, worker: row.attached.worker, since: isoOf(row.attached.since) },
     paused: row.paused,
-    halted: row.halted,
     limits: row.limits,
     blocked: row.blocked,
     updated_at: row.updatedAt.toISOString(),

@@ -1,7 +1,6 @@
 import { OutboxError } from '../../domain/errors';
 import type { Barrier, Batch, LedgerRecord } from '../../domain/relay/types';
 import { failpoint } from '../../failpoints/failpoint';
-import type { Placement } from '../../sinks/sink';
 import type { AnswerError } from '../../sinks/kafka/answer-error';
 import { CODE, isAnswer } from '../../sinks/kafka/answer-error';
 import { Deadline } from '../../sinks/kafka/deadline';
@@ -14,7 +13,7 @@ import { ledgerPart, placesOf, planParts, topicPartitions } from './plan';
 import type { Part, Plan } from './plan';
 import type { Sender } from './sender';
 import { ledgerTrouble } from './trouble';
-import type { OutgoingRelayBatch, Refusal, TransactionResult } from './types';
+import type { OutgoingRelayBatch, Placement, Refusal, TransactionResult } from './types';
 
 /** Longest waits (ms) beside that for Produce; with it they stay below the transaction's time-out. */
 const OPEN_MS = 5_000;

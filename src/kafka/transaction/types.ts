@@ -3,7 +3,13 @@ import type { OutboxEvent } from '../../domain/event';
 import type { PlainKey } from '../../domain/plain-key';
 import type { PublisherRef } from '../../domain/publisher';
 import type { LedPartition, TopicPartition } from '../../domain/relay/admission';
-import type { Placement } from '../../sinks/sink';
+
+/** Where an event of a batch went. */
+export interface Placement {
+  readonly partition: number;
+  /** Decimal string. */
+  readonly offset: string;
+}
 
 /** Events of one publisher within a relay's batch, in the order in which they are sent. */
 export interface OutgoingGroup {

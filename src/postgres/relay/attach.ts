@@ -10,7 +10,7 @@ import { ASKS } from './lanes';
 /** An operator stopped this publisher (alias `p`) or all of them. */
 export const STOPPED = (p: string): string =>
   `(${p}.paused is not null and coalesce((${p}.paused ->> 'until')::float8 / 1000 > extract(epoch from clock_timestamp()), true)
-    or ${p}.halted is not null or ${p}.limits ? 'heldOpen' or ${ALL_PAUSED})`;
+    or ${p}.limits ? 'heldOpen' or ${ALL_PAUSED})`;
 
 /** True for a publisher whose owner has been taken over since: it is free, whatever the row says. */
 const CLOSED = (p: string): string =>

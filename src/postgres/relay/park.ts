@@ -1,10 +1,18 @@
 import type { PublisherRef } from '../../domain/publisher';
-import type { Parked } from '../parking';
 import { refValues } from '../publishers';
 import type { Db } from '../query';
 import { query } from '../query';
 import { HOLDS, MINE, STILL_PENDING, holdValues, lostRelay, unguessed } from './holds';
 import type { HeldRelay } from './holds';
+
+/** An event that can never be sent: kept, with status failed, a code and a reason. */
+export interface Parked {
+  readonly eventId: string;
+  /** It is a copy that is parked, not the event. */
+  readonly copyId?: string | undefined;
+  readonly code: string;
+  readonly reason: string;
+}
 
 /** A plan of a replay waits for it: no time of parking lies before the cut and becomes visible after it. */
 const HELD = `held as materialized (select 1 from outbox.relays where ${HOLDS} for key share)`;

@@ -4,14 +4,16 @@ import { requests } from 'kafkajs/src/protocol/requests/index';
 import { AnswerError } from './answer-error';
 import { bridgeLogger } from './log-bridge';
 import type { KafkaSettings } from './options';
-import type { Answers, ProduceAnswer, Requests } from './protocol';
+import type { Answers, Requests } from './protocol';
 import { SocketSet } from './sockets';
 
 export type Broker = Cluster.Broker;
 
-/** kafkajs' retry loops only rotate seed brokers and wait for sockets here; all else is retried (or not) by this sink. */
+/** kafkajs' retry loops only rotate seed brokers and wait for sockets here; all else is retried (or not) by its callers. */
 const CONNECT_RETRY = { initialRetryTime: 50, maxRetryTime: 300, factor: 0.2, multiplier: 2 };
 const METADATA_MAX_AGE_MS = 180_000;
+/** Kind of coordinator; 0 would be a consumer group's. */
+const TRANSACTION = 1;
 
 /** A request of our own encoding and decoding, sent through a broker's connection. */
 export interface OwnRequest<T> {
@@ -70,11 +72,11 @@ export class Connections {
     }
   }
 
-  /** The coordinator of a consumer group or transactional id. Throws an AnswerError while there is none. */
-  async coordinator(kind: 'group' | 'transaction', id: string): Promise<Broker> {
+  /** The coordinator of a transactional id. Throws an AnswerError while there is none. */
+  async coordinator(_kind: 'transaction', transactionalId: string): Promise<Broker> {
     const answer = await this.ask(await this.any(), 'GroupCoordinator', {
-      groupId: id,
-      coordinatorType: kind === 'group' ? 0 : 1,
+      groupId: transactionalId,
+      coordinatorType: TRANSACTION,
     });
     if (answer.errorCode !== 0) throw new AnswerError(answer.errorCode, 'FindCoordinator');
     return this.byNode(answer.coordinator.nodeId);
@@ -83,13 +85,6 @@ export class Connections {
   /** Sends a request once, in the newest version that both sides know. Error codes in the answer are the caller's to read. */
   async ask<A extends keyof Requests>(broker: Broker, api: A, request: Requests[A]): Promise<Answers[A]> {
     return (await broker.connectionPool.send(raw(broker, api, request))) as Answers[A];
-  }
-
-  /** A produce request whose body after the header (transactional id, acks, time-out, data) is `encode()`. */
-  async produce(broker: Broker, encode: () => Buffer): Promise<ProduceAnswer> {
-    const stock = raw(broker, 'Produce', { acks: -1, timeout: 0, topicData: [] });
-    const request = { ...stock.request, encode: () => Promise.resolve(encoded(encode())) };
-    return (await broker.connectionPool.send({ ...stock, request })) as ProduceAnswer;
   }
 
   async send<T>(broker: Broker, own: OwnRequest<T>): Promise<T> {

@@ -14,7 +14,7 @@ type Verdict = readonly [code: ErrorCode, remedy: string, details?: Readonly<Rec
 
 const FENCED: Verdict = [
   'KAFKA_FENCED',
-  'A newer producer of this publisher exists, or the coordinator timed the transaction out; take over again.',
+  'A newer producer of this relay exists, or the coordinator timed the transaction out; take over again.',
 ];
 const REINIT: Verdict = [
   'KAFKA_INDEFINITE',
@@ -29,7 +29,7 @@ const REFUSED_EVENT: Verdict = [
 const MISSING: Verdict = ['KAFKA_TOPIC_MISSING', 'Create the topic, or allow its creation on demand.'];
 const NOT_AUTHORIZED: Verdict = [
   'KAFKA_NOT_AUTHORIZED',
-  "Grant the publisher's principal its rights on transactional ids, the ledger's groups and topic, and the cluster.",
+  "Grant the worker's principal its rights on transactional ids, the ledger's topic and the cluster.",
 ];
 const AUTHENTICATION: Verdict = ['KAFKA_AUTHENTICATION', 'Check the SASL mechanism, user name and password.'];
 const UNAVAILABLE: Verdict = ['KAFKA_UNAVAILABLE', 'Check that the brokers run and can be reached.'];
@@ -57,7 +57,6 @@ const ANSWERS: ReadonlyMap<number, Verdict> = new Map<number, Verdict>([
   [CODE.UNKNOWN_TOPIC_OR_PARTITION, MISSING],
   [CODE.INVALID_TOPIC, MISSING],
   [CODE.TOPIC_AUTHORIZATION_FAILED, ['KAFKA_TOPIC_FORBIDDEN', 'Grant Write and Describe on the topic.']],
-  [CODE.GROUP_AUTHORIZATION_FAILED, NOT_AUTHORIZED],
   [CODE.CLUSTER_AUTHORIZATION_FAILED, NOT_AUTHORIZED],
   [CODE.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, NOT_AUTHORIZED],
   [CODE.UNSUPPORTED_SASL_MECHANISM, AUTHENTICATION],
@@ -73,7 +72,6 @@ const ANSWERS: ReadonlyMap<number, Verdict> = new Map<number, Verdict>([
   [CODE.NOT_CONTROLLER, UNAVAILABLE],
   [CODE.REQUEST_TIMED_OUT, TIMEOUT],
   [CODE.CONCURRENT_TRANSACTIONS, TIMEOUT],
-  [CODE.UNSTABLE_OFFSET_COMMIT, TIMEOUT],
   [CODE.INVALID_TRANSACTION_TIMEOUT, TRANSACTION_TIMEOUT],
 ]);
 
@@ -95,32 +93,19 @@ export interface Circumstances {
   readonly doing: string;
 }
 
-/** Any error of this sink as an OutboxError whose code says what the caller may conclude. */
+/** Any error as an OutboxError whose code says what the caller may conclude. */
 export function asOutboxError(error: unknown, { phase, doing }: Circumstances): OutboxError {
   if (isOutboxError(error)) return error;
   const [code, remedy, details] = inPhase(verdictOf(error), phase);
   const topic = error instanceof AnswerError ? error.topic : undefined;
-  const eventIds = error instanceof SendError ? error.eventIds : undefined;
   return new OutboxError(code, `${doing}: ${errorMessage(error)}. ${remedy}`, {
     cause: error,
     details: {
       phase,
       ...details,
       ...(topic === undefined ? {} : { topic }),
-      ...(eventIds === undefined ? {} : { eventIds }),
     },
   });
-}
-
-/** A refused produce request, with the events that were in it. */
-export class SendError extends AnswerError {
-  constructor(
-    code: number,
-    topic: string,
-    readonly eventIds: readonly string[],
-  ) {
-    super(code, 'Produce', topic);
-  }
 }
 
 /** An answer that does not say what it must; nothing may be concluded from it. */

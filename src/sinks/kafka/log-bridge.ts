@@ -1,6 +1,6 @@
 import type { Logger } from 'kafkajs';
 import { createLogger, LEVELS } from 'kafkajs/src/loggers/index';
-import type { KafkaSinkLogger } from './options';
+import type { KafkaLogger } from './options';
 
 /** Details of kafkajs' log lines that name places and counts; anything else could hold a buffer or a secret. */
 const KEPT = ['broker', 'nodeId', 'correlationId', 'retryCount', 'retryTime', 'error'] as const;
@@ -9,7 +9,7 @@ const KEPT = ['broker', 'nodeId', 'correlationId', 'retryCount', 'retryTime', 'e
  * kafkajs' log lines on our logger. Its errors become debug lines: every one that matters reaches the caller as an
  * OutboxError, and it logs each expected answer of a connection (a closed socket, a coordinator that moved) as an error.
  */
-export function bridgeLogger(logger: KafkaSinkLogger): Logger {
+export function bridgeLogger(logger: KafkaLogger): Logger {
   return createLogger({
     level: LEVELS.WARN,
     logCreator:

@@ -1,7 +1,6 @@
 import { memberId } from '../../domain/event';
 import type { OutboxEvent } from '../../domain/event';
 import { eventProblem } from '../../domain/event-problem';
-import type { BlockedTopicCode, Preflight, Unsendable } from '../sink';
 import { ByteWriter } from './byte-writer';
 import type { KafkaSettings } from './options';
 import { messageKey } from './partitioner';
@@ -9,7 +8,27 @@ import { BATCH_OVERHEAD, writeRecord } from './record-batch';
 import { HeaderWriter } from './record-headers';
 import type { TopicDirectory, TopicInfo } from './topic-directory';
 
-const BATCH_ID_PLACEHOLDER = '00000000-0000-0000-0000-000000000000';
+/** Events that can never be sent as they are; found before the first byte is sent. */
+export interface Unsendable {
+  /** `memberId` of the event: a batch may hold several copies of one event. */
+  readonly eventId: string;
+  readonly code: 'EVENT_TOO_LARGE' | 'EVENT_REFUSED';
+  readonly reason: string;
+}
+
+/** What a look at events before sending them found: single events to park and topics that cannot take anything now. */
+export interface Preflight {
+  readonly unsendable: readonly Unsendable[];
+  readonly blockedTopics: readonly {
+    readonly topic: string;
+    readonly code: BlockedTopicCode;
+    readonly reason: string;
+  }[];
+}
+
+export type BlockedTopicCode =
+  'KAFKA_TOPIC_MISSING' | 'KAFKA_TOPIC_FORBIDDEN' | 'KAFKA_TOPIC_NOT_ALLOWED' | 'KAFKA_TOPIC_UNAVAILABLE';
+
 /** Our headers' names and fixed parts, key and producer id, generously. */
 const FLAT_BYTES = 2_048;
 /** UTF-8 takes at most three bytes per UTF-16 unit. */
@@ -18,12 +37,11 @@ const BYTES_PER_UNIT = 3;
 /** What of these events cannot be sent now, or ever. Asks Kafka only about topics that are unknown or known for minutes. */
 export async function preflightOf(
   events: readonly OutboxEvent[],
-  publisher: string,
   settings: KafkaSettings,
   directory: TopicDirectory,
   keyStyle: KafkaSettings['keyStyle'],
   /** The longest value of x-producer-id that may come. */
-  producer = `${publisher}@${BATCH_ID_PLACEHOLDER}`,
+  producer: string,
 ): Promise<Preflight> {
   const topics = [...new Set(events.map((event) => event.topic))];
   const allowed = topics.filter((topic) => isAllowed(topic, settings));

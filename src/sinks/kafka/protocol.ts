@@ -1,4 +1,4 @@
-/** The requests that the sink sends with kafkajs' own encoders and decoders, and the parts of their answers that it reads. */
+/** The requests that are sent with kafkajs' own encoders and decoders, and the parts of their answers that it reads. */
 
 export interface TopicPartitions {
   readonly topic: string;
@@ -14,21 +14,9 @@ interface Epoch {
 
 export interface Requests {
   Metadata: { readonly topics: readonly string[]; readonly allowAutoTopicCreation: false };
-  GroupCoordinator: { readonly groupId: string; readonly coordinatorType: 0 | 1 };
+  GroupCoordinator: { readonly groupId: string; readonly coordinatorType: 1 };
   InitProducerId: { readonly transactionalId: string; readonly transactionTimeout: number };
   AddPartitionsToTxn: Epoch & { readonly topics: readonly TopicPartitions[] };
-  AddOffsetsToTxn: Epoch & { readonly groupId: string };
-  TxnOffsetCommit: Epoch & {
-    readonly groupId: string;
-    readonly topics: readonly {
-      readonly topic: string;
-      readonly partitions: readonly {
-        readonly partition: number;
-        readonly offset: string;
-        readonly metadata: string;
-      }[];
-    }[];
-  };
   EndTxn: Epoch & { readonly transactionResult: boolean };
   DescribeConfigs: {
     readonly resources: readonly {
@@ -98,10 +86,6 @@ export interface Answers {
   AddPartitionsToTxn: {
     readonly errors: readonly { readonly topic: string; readonly partitionErrors: readonly PartitionError[] }[];
   };
-  AddOffsetsToTxn: { readonly errorCode: number };
-  TxnOffsetCommit: {
-    readonly topics: readonly { readonly topic: string; readonly partitions: readonly PartitionError[] }[];
-  };
   EndTxn: { readonly errorCode: number };
   DescribeConfigs: {
     readonly resources: readonly {
@@ -135,12 +119,5 @@ export interface FetchedPartition extends PartitionError {
       readonly producerId: string;
       readonly inTransaction: boolean;
     };
-  }[];
-}
-
-export interface ProduceAnswer {
-  readonly topics: readonly {
-    readonly topicName: string;
-    readonly partitions: readonly (PartitionError & { readonly baseOffset: string })[];
   }[];
 }

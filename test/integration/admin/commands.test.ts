@@ -248,7 +248,7 @@ describe('orders to publishers', () => {
     await enqueue(tenant);
     await until('it is complete', async () => {
       const { body } = await ask('getPublisher', { params: { tenant } });
-      return body['state'] === 'paused' && body['paused'] !== null && body['recorded'] === body['settled'];
+      return body['state'] === 'paused' && body['paused'] !== null && body['attached'] === null;
     });
     expect(await all(api, 'listPublishers', 'publishers', { key: ADMIN_KEY, query: { state: 'paused' } })).toHaveLength(
       1,
@@ -326,7 +326,8 @@ describe('orders to publishers', () => {
         'clock',
         'kafka',
         'ledger topic',
-        'ledger log',
+        'relays',
+        'work of relays',
         'temporal',
         'workers',
       ]),

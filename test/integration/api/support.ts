@@ -71,7 +71,6 @@ export async function startTestApi(
       pool,
       publishers: publisherCommands(client, database),
       doctor: () => Promise.resolve([]),
-      ledger: () => Promise.resolve(null),
       version: '0.0.0',
     },
     health,

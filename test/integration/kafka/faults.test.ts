@@ -8,7 +8,7 @@ import { startFaultStack } from '../../../faults/servers/fault-stack';
 import type { FaultStack } from '../../../faults/servers/fault-stack';
 import type { RelayKafka } from '../../../src/kafka/relay-kafka';
 import { contents, createTopic } from '../../support/kafka';
-import { failure } from '../../support/kafka-sink';
+import { failure } from '../../support/kafka-bare';
 import { openRelay, readAll, relayBatch, relayKafkaWithLedger, result, tenantsEvents } from '../../support/relay-kafka';
 
 /** Lost requests and answers, with a broker of its own behind a proxy. */

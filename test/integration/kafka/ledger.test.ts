@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { withAdmin } from '../../../faults/harness/topics';
 import type { RelayKafka } from '../../../src/kafka/relay-kafka';
 import { createTopic, quietKafka } from '../../support/kafka';
-import { failure } from '../../support/kafka-sink';
+import { failure } from '../../support/kafka-bare';
 import {
   openRelay,
   readAll,
@@ -68,7 +68,7 @@ describe('the ledger’s topic', () => {
   it('is closed to tenants, as is that of any other installation', async () => {
     const names = [kafka.ledgerTopic, 'outbox-ledger', `outbox-ledger.${randomUUID()}`, '__consumer_offsets'];
     const events = names.flatMap((topic) => tenantsEvents(1, 1, { topic }));
-    const { blockedTopics } = await kafka.preflight(events, undefined, 'publisher:acme');
+    const { blockedTopics } = await kafka.preflight(events, undefined);
     expect(blockedTopics.map(({ topic, code }) => [topic, code])).toEqual(
       names.map((name) => [name, 'KAFKA_TOPIC_NOT_ALLOWED']),
     );

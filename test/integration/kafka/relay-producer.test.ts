@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { withAdmin } from '../../../faults/harness/topics';
 import type { RelayKafka } from '../../../src/kafka/relay-kafka';
 import { consume, contents, createTopic } from '../../support/kafka';
-import { failure } from '../../support/kafka-sink';
+import { failure } from '../../support/kafka-bare';
 import { openRelay, readAll, relayBatch, relayKafkaWithLedger, result, tenantsEvents } from '../../support/relay-kafka';
 import { testServers } from '../../support/stack';
 

@@ -3,9 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pauseAll, readGlobalPause, resumeAll, runningPublishers } from '../../../src/postgres/global-pause';
 import { createKey } from '../../../src/postgres/keys';
 import { loadSaved, savePublisherState } from '../../../src/postgres/publisher-save';
-import { readPublisher, setPublisherState, takeOver, wakePublishers } from '../../../src/postgres/publishers';
-import { recordBatch } from '../../../src/postgres/batches';
-import { settleBatch } from '../../../src/postgres/settle';
+import { readPublisher, wakePublishers } from '../../../src/postgres/publishers';
 import { WAIT_GRACE_MS, sweep } from '../../../src/postgres/sweep';
 import { deleteTenant } from '../../../src/postgres/tenant-deletion';
 import type { TenantWorkflows } from '../../../src/postgres/tenant-removal';
@@ -13,6 +11,8 @@ import { createTenant, getTenant, reactivateTenant } from '../../../src/postgres
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';
 import { enqueueSome, kafkaOf } from '../../support/events';
+import { setPublisherState } from '../../support/publisher-rows';
+import { RelayRows } from '../../support/relay-rows';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -20,25 +20,17 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 beforeEach(async () => {
-  for (const table of ['global_pause', 'events', 'batches', 'publishers', 'tenants', 'api_keys'])
+  for (const table of ['global_pause', 'events', 'unsettled', 'publishers', 'tenants', 'api_keys', 'relays'])
     await db().query(`delete from outbox.${table}`);
   for (const tenant of ['a', 'b']) await createTenant(db(), tenant);
 });
 
 const db = () => database.pool;
-const BATCH = '00000000-0000-4000-8000-00000000000';
 const ended: TenantWorkflows[] = [];
 const ORDER = {
   ...{ by: 'ops', why: 'contract ended' },
   endWorkflows: (workflows: TenantWorkflows) => Promise.resolve(void ended.push(workflows)),
 };
-
-async function record(tenant: string, eventIds: string[], seq = 1) {
-  const { fence, revision } = await takeOver(db(), kafkaOf(tenant), 'w');
-  const batchId = `${BATCH}${seq}`;
-  await recordBatch(db(), { ref: kafkaOf(tenant), fence, seq, revision, batchId, grantId: 'g', eventIds, bytes: 1 });
-  return { ref: kafkaOf(tenant), fence, seq, batchId };
-}
 
 describe('the pause of everything', () => {
   it('has who, why and since when, and is over at its time by itself', async () => {
@@ -56,20 +48,15 @@ describe('the pause of everything', () => {
     expect((await pauseAll(db(), { by: 'ops', why: 'next' })).since).toBeGreaterThan(Date.parse('2020-01-02'));
   });
 
-  it('is complete when no publisher is at work: a dead worker is none any more once its time is over', async () => {
-    await takeOver(db(), kafkaOf('a'), 'w');
-    await setPublisherState(db(), kafkaOf('b'), 'sleeping', null);
-    expect(await runningPublishers(db())).toBe(1);
-    await setPublisherState(db(), kafkaOf('a'), 'running', Date.now() - 60_000);
+  it('is complete when no publisher is attached, and every relay is taken over', async () => {
     expect(await runningPublishers(db())).toBe(0);
-  });
-
-  it('is not complete while a batch is in doubt, also when no drain is at work', async () => {
-    const batch = await record('a', await enqueueSome(db(), 'a', 2));
-    await setPublisherState(db(), kafkaOf('a'), 'sleeping', null);
+    const relay = await RelayRows.take(db());
+    await relay.attach('a');
     expect(await runningPublishers(db())).toBe(1);
-    await settleBatch(db(), { ...batch, placements: null });
+    await relay.detach('a');
     expect(await runningPublishers(db())).toBe(0);
+    await db().query(`update outbox.relays set recovered_on = 'another server'`);
+    expect(await runningPublishers(db())).toBe(1);
   });
 
   it('costs no wakes and no sweep, and the sweep finds the backlog afterwards', async () => {
@@ -82,31 +69,38 @@ describe('the pause of everything', () => {
     expect(await sweep(db(), 10)).toEqual([kafkaOf('a')]);
   });
 
-  it('refuses to record a batch from the moment it is set', async () => {
-    const ids = await enqueueSome(db(), 'a', 2);
+  it('lets nobody attach and nothing be claimed from the moment it is set', async () => {
+    await enqueueSome(db(), 'a', 2);
+    const relay = await RelayRows.take(db());
+    expect(await relay.attach('a')).toMatchObject({ kind: 'attached' });
+    expect(await relay.claim('a')).toMatchObject({ allowed: true, events: { length: 2 } });
     await pauseAll(db(), { by: 'ops', why: 'maintenance' });
-    await expect(record('a', ids)).rejects.toMatchObject({ code: 'PAUSED' });
+    expect(await relay.claim('a')).toMatchObject({ allowed: false, events: [] });
+    expect(await relay.attach('b')).toEqual({ kind: 'stopped' });
     await pauseAll(db(), { by: 'ops', why: 'over', until: Date.now() - 1 });
-    await record('a', ids);
+    expect(await relay.claim('a')).toMatchObject({ allowed: true, events: { length: 2 } });
   });
 
   it('as does a pause or an opened breaker of the publisher itself, in its row', async () => {
-    const ids = await enqueueSome(db(), 'a', 2);
-    const save = { why: null, until: null, paused: null, halted: null, limits: {} };
+    await enqueueSome(db(), 'a', 2);
+    const relay = await RelayRows.take(db());
+    await relay.attach('a');
+    const allowed = async (): Promise<boolean> => (await relay.claim('a')).allowed;
+    const save = { why: null, until: null, paused: null, limits: {}, breaker: null };
     const paused = { by: 'ops', why: 'x', since: 1, until: null };
     await savePublisherState(db(), kafkaOf('a'), { ...save, paused });
-    await expect(record('a', ids)).rejects.toMatchObject({ code: 'PAUSED' });
+    expect(await allowed()).toBe(false);
     await savePublisherState(db(), kafkaOf('a'), { ...save, limits: { heldOpen: { reason: 'x', since: 1 } } });
-    await expect(record('a', ids)).rejects.toMatchObject({ code: 'PAUSED' });
+    expect(await allowed()).toBe(false);
     await savePublisherState(db(), kafkaOf('a'), { ...save, paused: { ...paused, until: Date.now() - 1_000 } });
-    await record('a', ids);
+    expect(await allowed()).toBe(true);
   });
 });
 
 it('the row keeps a breaker that opened, and limits in bytes', async () => {
   const breaker = { failures: 3, openings: 1, openedAt: 5, nextProbeAt: 9, reason: 'KAFKA_UNAVAILABLE: x' };
   const limits = { quota: { bytesPerSecond: 1_000, byteBurst: 5 }, weight: 3 };
-  await savePublisherState(db(), kafkaOf('a'), { why: 'open', until: 9, paused: null, halted: null, limits, breaker });
+  await savePublisherState(db(), kafkaOf('a'), { why: 'open', until: 9, paused: null, limits, breaker });
   expect(await loadSaved(db(), kafkaOf('a'))).toMatchObject({ breaker, limits });
 });
 
@@ -145,11 +139,12 @@ describe('deleting a tenant', () => {
     expect(await deleteTenant(db(), 'nobody', { ...ORDER, force: true })).toEqual({ kind: 'unknown' });
   });
 
-  it('with force skips with the reason, removes everything, and keeps what the ledger is compared with', async () => {
-    const batch = await record('a', await enqueueSome(db(), 'a', 2));
-    await settleBatch(db(), { ...batch, placements: null });
+  it('with force skips with the reason, and removes everything', async () => {
+    const relay = await RelayRows.take(db());
+    await relay.publish('a', await enqueueSome(db(), 'a', 2));
     await enqueueSome(db(), 'a', 7);
     await enqueueSome(db(), 'b', 1);
+    await wakePublishers(db(), [kafkaOf('a')]);
     await createKey(db(), 'a', { scopes: ['ingest'] });
     expect(await deleteTenant(db(), 'a', { ...ORDER, force: true })).toEqual({
       kind: 'deleted',
@@ -158,32 +153,27 @@ describe('deleting a tenant', () => {
     });
     expect(await counts('a')).toBe(0);
     expect(await counts('b')).toBe(2);
-    expect(await readPublisher(db(), kafkaOf('a'))).toMatchObject({
-      ...{ recorded: 1, settled: 1 },
-      // Raised, so that a drain that still lingers can write nothing.
-      fence: expect.stringMatching(/^2@/),
-    });
-    const { rows } = await db().query('select seq from outbox.batches where tenant_id = $1', ['a']);
-    expect(rows).toHaveLength(1);
     expect(ended.at(-1)).toEqual({ publishers: [kafkaOf('a')], replays: [] });
     // What its workflow is just about to save would be handed down.
-    const late = { why: 'paused' as const, until: null, halted: null, limits: { weight: 3 } };
+    const late = { why: 'paused' as const, until: null, limits: { weight: 3 }, breaker: null };
     await savePublisherState(db(), kafkaOf('a'), { ...late, paused: { by: 'ops', why: 'x', since: 1, until: null } });
-    expect(await readPublisher(db(), kafkaOf('a'))).toMatchObject({ state: 'sleeping', limits: {}, paused: null });
-    // One of the same name goes on counting where this one ended.
+    expect(await readPublisher(db(), kafkaOf('a'))).toBeNull();
     expect(await createTenant(db(), 'a')).toBe(true);
-    await record('a', await enqueueSome(db(), 'a', 1), 2);
   });
 
-  it('is refused while a batch is in doubt, even with force, and touches none of its events', async () => {
-    const ids = await enqueueSome(db(), 'a', 2);
-    await record('a', ids);
+  it('is refused while something that was sent could not be marked, even with force, and leaves that alone', async () => {
+    const [sent, other] = (await enqueueSome(db(), 'a', 2)) as [string, string];
+    await db().query(
+      `insert into outbox.unsettled (tenant_id, event_id, fingerprint, relay, seq) values ('a', $1, 0, 0, 1)`,
+      [sent],
+    );
     const refused = await deleteTenant(db(), 'a', { ...ORDER, force: true });
     expect(refused).toMatchObject({ kind: 'refused', reason: 'in_doubt', count: 1 });
-    const { rows } = await db().query<{ n: number }>(
-      `select count(*)::int as n from outbox.events where status = 'pending'`,
-    );
-    expect(rows[0]?.n).toBe(2);
+    const { rows } = await db().query(`select event_id::text as id, status from outbox.events order by event_id`);
+    expect(rows).toEqual([
+      { id: sent, status: 'pending' },
+      { id: other, status: 'skipped' },
+    ]);
     expect(await reactivateTenant(db(), 'a', ORDER)).toBe(true);
   }, 20_000);
 

@@ -2,15 +2,18 @@ import fc from 'fast-check';
 import { insertMany } from '../../../src/postgres/enqueue';
 import type { NewEvent } from '../../../src/postgres/enqueue';
 import { withTransaction } from '../../../src/postgres/pool';
-import { selectPending } from '../../../src/postgres/claims';
 import { setTenantStatus } from '../../../src/postgres/tenants';
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';
-import { enqueueSome, kafkaOf, someEvent } from '../../support/events';
+import { enqueueSome, someEvent } from '../../support/events';
+import { RelayRows, idsOf } from '../../support/relay-rows';
 
 let database: TestDatabase;
+let relay: RelayRows;
 beforeAll(async () => {
   database = await createTestDatabase('acme', 'beta', 'gone');
+  relay = await RelayRows.take(database.pool);
+  await relay.attach('acme');
 });
 afterAll(() => database.drop());
 beforeEach(() => database.pool.query('truncate outbox.events'));
@@ -189,7 +192,7 @@ describe('what is stored', () => {
           inputs.map((input) => someEvent('acme', input)),
         );
         expect(results.map((r) => r.reason)).toEqual(inputs.map(() => null));
-        const { events } = await selectPending(database.pool, kafkaOf('acme'), { limit: 100 });
+        const events = (await relay.claim('acme')).events.map(({ event }) => event);
         expect(events.map((e) => e.id)).toEqual(results.map((r) => r.id));
         events.forEach((stored, i) => {
           const input = inputs[i] as (typeof inputs)[number];
@@ -211,8 +214,7 @@ describe('what is stored', () => {
     await database.pool.query('alter table outbox.events alter column event_id restart with 9007199254740993');
     const ids = await enqueueSome(database.pool, 'acme', 2);
     expect(ids).toEqual(['9007199254740993', '9007199254740994']);
-    const { events } = await selectPending(database.pool, kafkaOf('acme'), { limit: 10 });
-    expect(events.map((e) => e.id)).toEqual(ids);
+    expect(idsOf(await relay.claim('acme'))).toEqual(ids);
   });
 
   it('nothing after a rollback', async () => {

@@ -1,23 +1,21 @@
-import { randomUUID } from 'node:crypto';
-import { recordBatch } from '../../../src/postgres/batches';
-import { selectPending } from '../../../src/postgres/claims';
 import { countByStatus, getEvent } from '../../../src/postgres/events';
 import { heldKeys } from '../../../src/postgres/held-keys';
 import { releaseKey, retryEvents, skipEvents } from '../../../src/postgres/operator-actions';
-import { parkEvents } from '../../../src/postgres/parking';
-import { readPublisher, takeOver } from '../../../src/postgres/publishers';
-import { settleBatch } from '../../../src/postgres/settle';
+import { readPublisher } from '../../../src/postgres/publishers';
 import { undelivered } from '../../../src/postgres/undelivered';
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';
 import { enqueueSome, kafkaOf, someEvent } from '../../support/events';
+import { RelayRows } from '../../support/relay-rows';
 import { insertMany } from '../../../src/postgres/enqueue';
 
 let database: TestDatabase;
+let relay: RelayRows;
 let tenant: string;
 let count = 0;
 beforeAll(async () => {
   database = await createTestDatabase();
+  relay = await RelayRows.take(database.pool);
 });
 afterAll(() => database.drop());
 beforeEach(async () => {
@@ -29,34 +27,16 @@ const db = () => database.pool;
 const ref = () => kafkaOf(tenant);
 const refusals = (...codes: [string | undefined, string][]) => codes.map(([eventId, code]) => ({ eventId, code }));
 
-async function record(fence: string, seq: number, limit: number) {
-  const { revision, events } = await selectPending(db(), ref(), { limit });
-  const eventIds = events.map(({ id }) => id);
-  const batch = { ref: ref(), fence, seq, revision, batchId: randomUUID(), grantId: 'g', bytes: 1, eventIds };
-  await recordBatch(db(), batch);
-  return batch;
-}
-
-async function park(fence: string, ...ids: string[]) {
-  const parked = ids.map((eventId) => ({ eventId, code: 'EVENT_TOO_LARGE', reason: 'too large' }));
-  return parkEvents(db(), { ref: ref(), fence, parked });
-}
-
 describe('operator actions', () => {
-  it('refuse every event of an unsettled batch, and what they cannot do, each with its code', async () => {
+  it('refuse what may be on its way, and what they cannot do, each with its code', async () => {
     const [a, b, c, d, e] = (await enqueueSome(db(), tenant, 5)) as [string, string, string, string, string];
-    const { fence } = await takeOver(db(), ref(), 'w');
-    const first = await record(fence, 1, 1);
-    await settleBatch(db(), { ...first, placements: null });
-    await record(fence, 2, 2);
-    await park(fence, d);
+    await relay.publish(tenant, [a]);
+    await relay.park(tenant, d);
+    await relay.attach(tenant);
     const unknown = '999999999999';
-    expect(await skipEvents(db(), tenant, [a, b, c, d, e, unknown, 'x'], 'why')).toEqual({
-      changed: [d, e],
-      before: [
-        { eventId: d, status: 'failed', errorCode: 'EVENT_TOO_LARGE' },
-        { eventId: e, status: 'pending', errorCode: null },
-      ],
+    expect(await skipEvents(db(), tenant, [a, b, c, d, unknown, 'x'], 'why')).toEqual({
+      changed: [d],
+      before: [{ eventId: d, status: 'failed', errorCode: 'EVENT_TOO_LARGE' }],
       refused: refusals(
         [a, 'already_published'],
         [b, 'in_flight'],
@@ -72,6 +52,8 @@ describe('operator actions', () => {
       refused: refusals([a, 'not_failed'], [b, 'in_flight'], [d, 'not_failed']),
       wake: [],
     });
+    await relay.detach(tenant);
+    expect(await skipEvents(db(), tenant, [e], 'why')).toMatchObject({ changed: [e], before: [{ status: 'pending' }] });
     expect((await skipEvents(db(), tenant, [d], 'again')).refused).toEqual(refusals([d, 'already_skipped']));
     expect(await countByStatus(db(), tenant)).toEqual({ pending: 2, published: 1, failed: 0, skipped: 2 });
     expect(await getEvent(db(), tenant, e)).toMatchObject({
@@ -89,55 +71,29 @@ describe('operator actions', () => {
     expect(await countByStatus(db(), tenant)).toMatchObject({ pending: 1, skipped: 0 });
   });
 
-  it('what a drain selected before an action cannot be recorded after it', async () => {
-    const [a] = (await enqueueSome(db(), tenant, 2)) as [string];
-    const { fence } = await takeOver(db(), ref(), 'w');
-    const { revision, events } = await selectPending(db(), ref(), { limit: 2 });
-    await skipEvents(db(), tenant, [a], 'why');
-    const eventIds = events.map(({ id }) => id);
-    const batch = { ref: ref(), fence, seq: 1, revision, batchId: randomUUID(), grantId: 'g', bytes: 1, eventIds };
-    await expect(recordBatch(db(), batch)).rejects.toMatchObject({ code: 'REVISION_CHANGED' });
-  });
-
-  it('an action that waits for a drain sees what the drain recorded', async () => {
-    const [a] = (await enqueueSome(db(), tenant, 1)) as [string];
-    const { fence } = await takeOver(db(), ref(), 'w');
-    const { revision } = await selectPending(db(), ref(), { limit: 1 });
-    const client = await database.pool.connect();
-    await client.query('begin');
-    const batch = { ref: ref(), fence, seq: 1, revision, batchId: randomUUID(), grantId: 'g', bytes: 1, eventIds: [a] };
-    await recordBatch(client, batch);
-    const skipped = skipEvents(db(), tenant, [a], 'why');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    await client.query('commit');
-    client.release();
-    expect((await skipped).refused).toEqual(refusals([a, 'in_flight']));
-  });
-
   it('the row that says who did it is written with the change, or neither is', async () => {
     const [a] = (await enqueueSome(db(), tenant, 1)) as [string];
-    const fails = { after: () => Promise.reject(new Error('no audit, no change')) };
+    const fails = () => Promise.reject(new Error('no audit, no change'));
     await expect(skipEvents(db(), tenant, [a], 'why', fails)).rejects.toThrow('no audit');
     expect(await countByStatus(db(), tenant)).toMatchObject({ pending: 1, skipped: 0 });
   });
 
-  it('a retried event keeps its lane and the count of refusals', async () => {
+  it('a retried event keeps the count of refusals, and is found again', async () => {
     const [a, b] = (await enqueueSome(db(), tenant, 2)) as [string, string];
-    const { fence } = await takeOver(db(), ref(), 'w');
-    await database.pool.query('update outbox.events set lane = 1 where event_id = $1', [a]);
-    await park(fence, a, b);
+    await relay.park(tenant, a, b);
     await retryEvents(db(), tenant, [a, b]);
-    const { events } = await selectPending(db(), ref(), { limit: 2 });
-    expect(events.map(({ id, lane, attempts }) => [id, lane, attempts])).toEqual([
-      [b, 'live', 1],
-      [a, 'replay', 1],
+    await relay.attach(tenant);
+    const { events } = await relay.claim(tenant);
+    expect(events.map(({ event: { id, attempts } }) => [id, attempts])).toEqual([
+      [a, 1],
+      [b, 1],
     ]);
+    await relay.detach(tenant);
   });
 
   it('wakes of a held publisher cannot be lost: it counts as sleeping afterwards', async () => {
     const [a] = (await enqueueSome(db(), tenant, 1)) as [string];
-    const { fence } = await takeOver(db(), ref(), 'w');
-    await park(fence, a);
+    await relay.park(tenant, a);
     await database.pool.query(`update outbox.publishers set state = 'held' where tenant_id = $1`, [tenant]);
     await retryEvents(db(), tenant, [a]);
     expect(await readPublisher(db(), ref())).toMatchObject({ state: 'sleeping' });
@@ -149,8 +105,7 @@ describe('operator actions', () => {
       ['a', 'a', 'b', 'c'].map((key) => someEvent(tenant, { key })),
     );
     const ids = results.map(({ id }) => id ?? '') as [string, string, string, string];
-    const { fence } = await takeOver(db(), ref(), 'w');
-    await park(fence, ids[0], ids[2], ids[3]);
+    await relay.park(tenant, ids[0], ids[2], ids[3]);
     const page = await heldKeys(db(), { tenant, limit: 2 });
     expect(page).toMatchObject({ keys: [{ key: 'a', parkedEventId: ids[0] }, { key: 'b' }], next: { key: 'b' } });
     expect(await heldKeys(db(), { tenant, limit: 2, after: page.next })).toMatchObject({
@@ -167,8 +122,7 @@ describe('operator actions', () => {
 
   it('tells what is not published, and why', async () => {
     const [a] = (await enqueueSome(db(), tenant, 3)) as [string];
-    const { fence } = await takeOver(db(), ref(), 'w');
-    await park(fence, a);
+    await relay.park(tenant, a);
     const reasons = async () => (await undelivered(db(), tenant))[0]?.reasons;
     expect(await reasons()).toMatchObject([
       { reason: 'failed', errorCode: 'EVENT_TOO_LARGE', topic: 'orders', count: 1, exact: true },

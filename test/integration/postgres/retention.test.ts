@@ -1,26 +1,22 @@
-import { randomUUID } from 'node:crypto';
 import { purgeTenants } from '../../../src/activities/retention';
 import type { RetentionDeps } from '../../../src/activities/retention';
 import { parseRetention } from '../../../src/domain/retention';
-import { reconcile } from '../../../src/domain/settlement';
-import { recordBatch, unsettledBatches } from '../../../src/postgres/batches';
-import { selectPending } from '../../../src/postgres/claims';
-import { readBatch } from '../../../src/postgres/publisher-save';
-import { readPublisher, takeOver } from '../../../src/postgres/publishers';
 import { expiredEvents, purgeEvents } from '../../../src/postgres/retention';
-import { settleBatch } from '../../../src/postgres/settle';
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';
-import { enqueueSome, kafkaOf } from '../../support/events';
+import { enqueueSome } from '../../support/events';
+import { RelayRows } from '../../support/relay-rows';
 
 const HOUR = 3_600_000;
 const WEEK = 7 * 24 * HOUR;
 
 let database: TestDatabase;
+let relay: RelayRows;
 let tenant: string;
 let count = 0;
 beforeAll(async () => {
   database = await createTestDatabase();
+  relay = await RelayRows.take(database.pool);
 });
 afterAll(() => database.drop());
 beforeEach(async () => {
@@ -38,24 +34,16 @@ const deps = (stopping = new AbortController().signal): RetentionDeps => ({
 const never = { stopped: () => false, alive: () => undefined };
 const purgeAll = () => purgeTenants(deps(), { after: '', event: '0' }, never);
 
-/** Records and settles the next `limit` events as one batch. */
-async function publish(limit: number): Promise<{ seq: number; batchId: string; ids: readonly string[] }> {
-  const batch = await record(limit);
-  await settleBatch(database.pool, {
-    ...batch,
-    placements: batch.ids.map((eventId, i) => ({ eventId, partition: 0, offset: String(i) })),
-  });
-  return batch;
-}
-
-async function record(limit: number) {
-  const ref = kafkaOf(tenant);
-  const { fence, recorded } = await takeOver(database.pool, ref, 'w');
-  const { revision, events } = await selectPending(database.pool, ref, { limit });
-  const ids = events.map((event) => event.id);
-  const batch = { ref, fence, seq: recorded + 1, batchId: randomUUID(), ids };
-  await recordBatch(database.pool, { ...batch, revision, eventIds: ids, grantId: 'g', bytes: 1 });
-  return batch;
+/** Publishes the next `limit` events in one transaction. */
+async function publish(limit: number): Promise<void> {
+  const { rows } = await database.pool.query<{ id: string }>(
+    `select event_id::text as id from outbox.events where tenant_id = $1 and status = 'pending' order by event_id limit $2`,
+    [tenant, limit],
+  );
+  await relay.publish(
+    tenant,
+    rows.map(({ id }) => id),
+  );
 }
 
 /** As if everything of the tenant had happened so long ago. */
@@ -66,11 +54,6 @@ async function age(ms: number, ids?: readonly string[]): Promise<void> {
        skipped_at = skipped_at ${past}
      where tenant_id = $1 and ($3::bigint[] is null or event_id = any ($3))`,
     [tenant, ms, ids ?? null],
-  );
-  if (ids !== undefined) return;
-  await database.pool.query(
-    `update outbox.batches set recorded_at = recorded_at ${past}, settled_at = settled_at ${past} where tenant_id = $1`,
-    [tenant, ms],
   );
 }
 
@@ -108,34 +91,16 @@ it('deletes what was published or skipped long ago, nothing else, and counts it'
   expect(await account()).toEqual({ published: 1, failed: 1, pending: 3, purged: 4 });
 });
 
-it("keeps unsettled batches with their events, every publisher's row, and the last settled batch for the take-over", async () => {
-  await enqueueSome(database.pool, tenant, 9);
-  for (let i = 0; i < 3; i += 1) await publish(2);
-  const open = await record(2);
-  // A replayed event stays published while its batch is in doubt.
+it('keeps what was sent and could not be marked yet', async () => {
+  const ids = await enqueueSome(database.pool, tenant, 4);
+  await publish(4);
   await database.pool.query(
-    `update outbox.events set status = 'published', published_at = clock_timestamp() where tenant_id = $1 and event_id = $2`,
-    [tenant, open.ids[0]],
+    'insert into outbox.unsettled (tenant_id, event_id, fingerprint, relay, seq) values ($1, $2, 0, 0, 1)',
+    [tenant, ids[0]],
   );
   await age(2 * WEEK);
-  expect(await purgeAll()).toMatchObject({ published: 6, batches: 2, done: true });
-  expect(await account()).toEqual({ published: 1, pending: 2, purged: 6 });
-
-  const ref = kafkaOf(tenant);
-  const row = await readPublisher(database.pool, ref);
-  const last = await readBatch(database.pool, ref, 3);
-  const unsettled = await unsettledBatches(database.pool, ref);
-  if (row === null || last === null) throw new Error('the row or its last settled batch is gone');
-  expect(unsettled.map((batch) => batch.seq)).toEqual([4]);
-  const verdict = reconcile(
-    { ...row, settledBatchId: last.batchId, settledAt: last.recordedAt },
-    unsettled,
-    { seq: 4, batchId: open.batchId },
-    WEEK,
-    row.now,
-  );
-  expect(verdict).toMatchObject({ kind: 'proceed', settle: [{ seq: 4 }] });
-  expect(await settleBatch(database.pool, { ...open, placements: null })).toBe(true);
+  expect(await purgeAll()).toMatchObject({ published: 3, done: true });
+  expect(await account()).toEqual({ published: 1, purged: 3 });
 });
 
 it('an event that changed between the look and the delete stays', async () => {
@@ -144,17 +109,15 @@ it('an event that changed between the look and the delete stays', async () => {
   await age(2 * WEEK);
   const found = await expiredEvents(database.pool, tenant, WEEK, '0', 100);
   expect(found.ids).toEqual(ids);
-  // A replay meanwhile: back to pending, and recorded.
-  await setStatus(ids[0], 'pending');
-  await record(1);
-  await database.pool.query(`update outbox.events set status = 'published' where tenant_id = $1 and event_id = $2`, [
-    tenant,
-    ids[0],
-  ]);
+  // A replay put it back meanwhile, and it was published again just now.
+  await database.pool.query(
+    'update outbox.events set published_at = clock_timestamp() where tenant_id = $1 and event_id = $2',
+    [tenant, ids[0]],
+  );
   expect(await purgeEvents(database.pool, tenant, WEEK, found.ids)).toMatchObject({ published: 2, skipped: 0 });
 });
 
-it('purges beside a drain that records and settles, and loses nothing', async () => {
+it('purges beside settles, and loses nothing', async () => {
   await enqueueSome(database.pool, tenant, 400);
   await publish(100);
   await age(2 * WEEK);

@@ -1,19 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
-import { recordBatch, unsettledBatches } from '../../../src/postgres/batches';
-import { selectPending } from '../../../src/postgres/claims';
 import { countByStatus } from '../../../src/postgres/events';
-import { parkEvents, recordAnew } from '../../../src/postgres/parking';
 import { createPool } from '../../../src/postgres/pool';
-import { checkFence, fallAsleep, keepRunning, readPublisher, takeOver } from '../../../src/postgres/publishers';
-import { settleBatch } from '../../../src/postgres/settle';
+import { attachPublisher } from '../../../src/postgres/relay/attach';
+import { setAside } from '../../../src/postgres/relay/aside';
+import { adoptPublishers, haltRelay, markRecovered } from '../../../src/postgres/relay/relays';
+import { retryUnsettled } from '../../../src/postgres/relay/unsettled';
 import { createTenant } from '../../../src/postgres/tenants';
 import { migrateInChild } from '../../support/database';
 import { enqueueSome, kafkaOf } from '../../support/events';
+import { RelayRows } from '../../support/relay-rows';
 import { startOwnStack } from '../../support/stack';
 import type { OwnStack } from '../../support/stack';
 
-// After a fail-over or a restore the row may say what a drain remembers, by chance: here it always does.
+// After a fail-over or a restore the row may say what a relay remembers, by chance: here it always does.
 let stack: OwnStack;
 let pool: Pool;
 const ref = kafkaOf('acme');
@@ -48,10 +47,8 @@ const WAYS: { name: string; happens: () => Promise<void> }[] = [
   {
     name: 'the table was restored in place',
     happens: async () => {
-      await pool.query('create table older as select * from outbox.publishers');
-      await pool.query(
-        'truncate outbox.publishers; insert into outbox.publishers select * from older; drop table older',
-      );
+      await pool.query('create table older as select * from outbox.relays');
+      await pool.query('truncate outbox.relays; insert into outbox.relays select * from older; drop table older');
     },
   },
   {
@@ -69,42 +66,38 @@ const WAYS: { name: string; happens: () => Promise<void> }[] = [
 ];
 
 it.each(WAYS)(
-  '$name: a drain that took over before can write nothing, although row and number are the same',
+  '$name: a relay that was taken over before can write nothing, although row and number are the same',
   async ({ happens }) => {
-    const ids = await enqueueSome(pool, 'acme', 3);
-    const { fence, recorded, revision } = await takeOver(pool, ref, 'w');
-    const batch = { ref, fence, seq: recorded + 1, revision, batchId: randomUUID(), grantId: 'g', bytes: 2 };
-    const eventIds = ids.slice(0, 2);
-    await recordBatch(pool, { ...batch, eventIds });
-    const facts = async () => {
-      const row = await readPublisher(pool, ref);
-      const told = [row?.fence.split('@')[0], row?.recorded, row?.settled, row?.revision, row?.state];
-      return [told, await countByStatus(pool, 'acme'), await unsettledBatches(pool, ref)];
+    await pool.query('delete from outbox.relays');
+    const [sent = '', other = ''] = await enqueueSome(pool, 'acme', 2);
+    const relay = await RelayRows.take(pool);
+    await relay.attach('acme');
+    const facts = async (): Promise<unknown[]> => {
+      const relays = await pool.query('select fence, ledger_offset, halted, recovered_on from outbox.relays');
+      const publishers = await pool.query('select owner_relay, owner_fence, state, revision from outbox.publishers');
+      return [relays.rows, publishers.rows, await countByStatus(pool, 'acme')];
     };
     const before = await facts();
     await happens();
 
-    const fenced = { code: 'FENCED', message: expect.stringContaining('another server') as string };
-    const other = { ...batch, batchId: randomUUID() };
-    const parked = [{ eventId: ids[2] as string, code: 'EVENT_REFUSED', reason: 'x' }];
-    await expect(recordBatch(pool, { ...other, seq: batch.seq + 1, eventIds: ids.slice(2) })).rejects.toMatchObject(
-      fenced,
-    );
-    await expect(settleBatch(pool, { ...batch, placements: null })).rejects.toMatchObject(fenced);
-    for (const kept of [eventIds.slice(1), []]) {
-      await expect(
-        recordAnew(pool, { ...other, oldBatchId: batch.batchId, eventIds: kept, parked }),
-      ).rejects.toMatchObject(fenced);
-    }
-    await expect(parkEvents(pool, { ref, fence, parked })).rejects.toMatchObject(fenced);
-    await expect(checkFence(pool, ref, fence)).rejects.toMatchObject(fenced);
-    await expect(selectPending(pool, ref, { limit: 1, fence })).rejects.toMatchObject(fenced);
-    await expect(takeOver(pool, ref, 'w', fence)).rejects.toMatchObject(fenced);
-    expect(await keepRunning(pool, ref, fence)).toBe(false);
-    expect(await fallAsleep(pool, ref, fence)).toBeNull();
+    const { held } = relay;
+    const late = new RelayRows(pool, held);
+    const fenced = { code: 'FENCED' };
+    await expect(late.attach('acme')).rejects.toMatchObject(fenced);
+    await expect(late.claim('acme')).rejects.toMatchObject(fenced);
+    await expect(late.publish('acme', [sent])).rejects.toMatchObject(fenced);
+    await expect(late.park('acme', other)).rejects.toMatchObject(fenced);
+    await expect(late.detach('acme')).rejects.toMatchObject(fenced);
+    await expect(attachPublisher(pool, held, ref, {})).rejects.toMatchObject(fenced);
+    await expect(retryUnsettled(pool, held)).rejects.toMatchObject(fenced);
+    await expect(adoptPublishers(pool, held)).rejects.toMatchObject(fenced);
+    await expect(markRecovered(pool, held)).rejects.toMatchObject(fenced);
+    await haltRelay(pool, held, 'nobody hears of it').catch(() => undefined);
+    await setAside(pool, held, [{ ref, events: [{ id: other, lane: 2 }], revision: 0 }]).catch(() => undefined);
     expect(await facts()).toEqual(before);
 
-    const anew = await takeOver(pool, ref, 'w');
-    expect(await settleBatch(pool, { ...batch, fence: anew.fence, placements: null })).toBe(true);
+    const anew = await RelayRows.take(pool);
+    await anew.publish('acme', [sent]);
+    expect((await countByStatus(pool, 'acme')).published).toBeGreaterThan(0);
   },
 );

@@ -1,18 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listenForWakes } from '../../../src/postgres/notify';
 import { insertMany } from '../../../src/postgres/enqueue';
-import {
-  fallAsleep,
-  readPublisher,
-  setPublisherState,
-  takeOver,
-  wakePublishers,
-} from '../../../src/postgres/publishers';
+import { readPublisher, wakePublishers } from '../../../src/postgres/publishers';
 import type { PublisherRowState } from '../../../src/postgres/publishers';
 import { WAIT_GRACE_MS, releaseAdvisoryLock, sweep, tryAdvisoryLock } from '../../../src/postgres/sweep';
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';
 import { enqueueSome, kafkaOf, someEvent } from '../../support/events';
+import { setPublisherState } from '../../support/publisher-rows';
 
 let database: TestDatabase;
 const TENANTS = ['a', 'b', 'c'];
@@ -34,10 +29,10 @@ const sqlEnqueue = (tenant: string) =>
 describe('wakePublishers', () => {
   it('returns only those that slept, once', async () => {
     const refs = TENANTS.map(kafkaOf);
-    const { fence } = await takeOver(db(), kafkaOf('a'), 'w');
+    await setPublisherState(db(), kafkaOf('a'), 'running', null);
     expect((await wakePublishers(db(), refs)).map((ref) => ref.tenant).sort()).toEqual(['b', 'c']);
     expect(await wakePublishers(db(), refs)).toEqual([]);
-    expect(await fallAsleep(db(), kafkaOf('a'), fence)).not.toBeNull();
+    await setPublisherState(db(), kafkaOf('a'), 'sleeping', null);
     expect(await wakePublishers(db(), [...refs, ...refs])).toEqual([kafkaOf('a')]);
   });
 
@@ -54,9 +49,7 @@ describe('wakePublishers', () => {
     ['paused', null, false],
     ['open', -1, false],
     ['throttled', 60_000, false],
-    ['halted', null, false],
   ])('%s until %s ms from now: woken %s', async (state, until, woken) => {
-    await takeOver(db(), kafkaOf('a'), 'w');
     await setPublisherState(db(), kafkaOf('a'), state, until === null ? null : Date.now() + until);
     await sleep(2);
     expect(await wakePublishers(db(), [kafkaOf('a')])).toHaveLength(woken ? 1 : 0);
@@ -87,11 +80,8 @@ describe('the sweep', () => {
     ['paused', null, false],
     ['paused', -1, false],
     ['paused', -WAIT_GRACE_MS, true],
-    ['halted', null, false],
-    ['halted', -WAIT_GRACE_MS, true],
   ])('%s until %s ms from now: swept %s', async (state, until, swept) => {
     await enqueueSome(db(), 'a', 1);
-    await takeOver(db(), kafkaOf('a'), 'w');
     await setPublisherState(db(), kafkaOf('a'), state, until === null ? null : Date.now() + until);
     await sleep(2);
     expect(await sweep(db(), 10)).toHaveLength(swept ? 1 : 0);
@@ -100,7 +90,6 @@ describe('the sweep', () => {
   it('spends no wake on publishers whose own timer has just fired, while another waits for one', async () => {
     for (const tenant of TENANTS) await enqueueSome(db(), tenant, 1);
     for (const tenant of ['a', 'b']) {
-      await takeOver(db(), kafkaOf(tenant), 'w');
       await setPublisherState(db(), kafkaOf(tenant), 'open', Date.now() - 1_000);
     }
     expect(await sweep(db(), 1)).toEqual([kafkaOf('c')]);
@@ -113,14 +102,12 @@ describe('the sweep', () => {
   it('leaves a held publisher alone until something else is pending, and finds every other one that has only waiting events', async () => {
     await enqueueSome(db(), 'a', 2);
     await database.pool.query('update outbox.events set lane = 2');
-    const { fence } = await takeOver(db(), kafkaOf('a'), 'w');
-    await fallAsleep(db(), kafkaOf('a'), fence);
-    expect((await readPublisher(db(), kafkaOf('a')))?.state).toBe('held');
+    await setPublisherState(db(), kafkaOf('a'), 'held', null);
     expect(await sweep(db(), 10)).toEqual([]);
     await setPublisherState(db(), kafkaOf('a'), 'running', Date.now() - 1);
     await sleep(2);
     expect(await sweep(db(), 10)).toEqual([kafkaOf('a')]);
-    await fallAsleep(db(), kafkaOf('a'), fence);
+    await setPublisherState(db(), kafkaOf('a'), 'held', null);
     await database.pool.query('update outbox.publishers set swept_at = null');
     await enqueueSome(db(), 'a', 1);
     expect(await sweep(db(), 10)).toEqual([kafkaOf('a')]);
@@ -145,7 +132,6 @@ describe('the sweep', () => {
   });
 
   it('needs no row of a publisher without a backlog', async () => {
-    await takeOver(db(), kafkaOf('a'), 'w');
     await setPublisherState(db(), kafkaOf('a'), 'sleeping', null);
     expect(await sweep(db(), 10)).toEqual([]);
   });
@@ -198,7 +184,6 @@ describe('notifications', () => {
   });
 
   it('come for a held publisher too', async () => {
-    await takeOver(db(), kafkaOf('b'), 'w');
     await setPublisherState(db(), kafkaOf('b'), 'held', null);
     await sqlEnqueue('b');
     await until(() => woken.length > 0);
@@ -209,7 +194,7 @@ describe('notifications', () => {
     const client = await database.pool.connect();
     await client.query(`begin; select outbox.enqueue('c', 't', 't', '{}'::jsonb); rollback`);
     client.release();
-    await takeOver(db(), kafkaOf('a'), 'w');
+    await setPublisherState(db(), kafkaOf('a'), 'running', null);
     await sqlEnqueue('a');
     await insertMany(db(), [someEvent('b')]);
     await sqlEnqueue('c');

@@ -52,13 +52,11 @@ describe('metrics of a worker', () => {
       .executeUpdate(name, { args: [{ by: 'me', why: 'test', ...command }] });
   const mine = (name: string, more = ''): string => `${name}{tenant_id="${tenant}"${more}}`;
 
-  it('count what was published, parked, skipped and replayed, and by which transactions', async () => {
+  it('count what was published, parked and replayed, and by which transactions', async () => {
     const published = await enqueue(3);
-    const [large = ''] = await enqueue(1, LIMIT * 2);
+    await enqueue(1, LIMIT * 2);
     await reaches(mine('outbox_events_parked_total', ',code="EVENT_TOO_LARGE"'), 1);
     await reaches(mine('outbox_events_published_total'), 3);
-    await update('skipEvents', { eventIds: [large] });
-    expect(await metric('outbox_operator_events_total{action="skip"}')).toBe(1);
     await update('replay', { replayId: 'again', eventIds: published.slice(0, 2) });
     await reaches(mine('outbox_events_replayed_total'), 2);
     // Copies are counted beside the events, not among them.
@@ -66,7 +64,8 @@ describe('metrics of a worker', () => {
     expect(await metric('outbox_kafka_tx_total{outcome="committed"}')).toBeGreaterThanOrEqual(2);
     expect(await metric('outbox_drains_total{end="empty"}')).toBeGreaterThan(0);
     expect(await metric('outbox_publish_latency_seconds_count')).toBeGreaterThan(0);
-    expect(await metric('outbox_producers')).toBeGreaterThan(0);
+    expect(await metric('outbox_relays{state="running"}')).toBeGreaterThan(0);
+    expect(await metric('outbox_relay_take_overs_total{reason="lease"}')).toBeGreaterThan(0);
   });
 
   it('count what a quota let through and how often it made the publisher wait', async () => {

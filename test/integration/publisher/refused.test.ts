@@ -9,7 +9,7 @@ import type { TestDatabase } from '../../support/database';
 import { kafkaOf } from '../../support/events';
 
 const REF = kafkaOf('acme');
-const SAVE: PublisherSave = { why: 'paused', until: null, paused: null, halted: null, limits: {} };
+const SAVE: PublisherSave = { why: 'paused', until: null, paused: null, limits: {}, breaker: null };
 
 let database: TestDatabase;
 const said: string[] = [];

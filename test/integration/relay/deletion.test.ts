@@ -7,7 +7,7 @@ import { createRelayRig } from '../../support/relay-rig';
 import type { RelayRig } from '../../support/relay-rig';
 import { kafkaOf } from '../../support/events';
 import { until } from '../../support/fault-run';
-import { readTopic } from '../../support/drain';
+import { readTopic } from '../../support/read-topic';
 
 const ORDER = { by: 'test', why: 'a test', endWorkflows: () => Promise.resolve() };
 const HOUR = 3_600_000;

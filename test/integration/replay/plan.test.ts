@@ -1,16 +1,14 @@
-import { recordBatch } from '../../../src/postgres/batches';
-import { readPublisher, takeOver } from '../../../src/postgres/publishers';
+import { readPublisher } from '../../../src/postgres/publishers';
 import { requestReplay, setReplayState, startReplay } from '../../../src/postgres/replay-control';
-import { replayEvents } from '../../../src/postgres/replay-events';
 import { feedReplay } from '../../../src/postgres/replay-feed';
 import { planReplay } from '../../../src/postgres/replay-plans';
 import { dueReplays } from '../../../src/postgres/replay-visits';
-import { listReplays, replayStatus } from '../../../src/postgres/replays';
-import { settleBatch } from '../../../src/postgres/settle';
+import { replayStatus } from '../../../src/postgres/replays';
 import { insertMany } from '../../../src/postgres/enqueue';
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';
 import { enqueueSome, kafkaOf, someEvent } from '../../support/events';
+import { RelayRows } from '../../support/relay-rows';
 import { feedAll } from '../../support/replays';
 
 const REF = kafkaOf('acme');
@@ -18,20 +16,14 @@ const BY = { by: 'test', why: 'a test' };
 
 describe('planning and starting a replay', () => {
   let db: TestDatabase;
+  let relay: RelayRows;
   beforeEach(async () => {
     db = await createTestDatabase('acme', 'globex');
+    relay = await RelayRows.take(db.pool);
   });
   afterEach(() => db.drop());
 
-  /** Records and settles these as one batch, as a drain does. */
-  async function publish(ids: readonly string[], tenant = 'acme'): Promise<void> {
-    const ref = kafkaOf(tenant);
-    const row = await takeOver(db.pool, ref, 'w');
-    const batch = { ref, fence: row.fence, seq: row.recorded + 1, batchId: crypto.randomUUID() };
-    await recordBatch(db.pool, { ...batch, revision: row.revision, grantId: 'g', eventIds: ids, bytes: 1 });
-    const placements = ids.map((eventId, index) => ({ eventId, partition: 0, offset: String(index) }));
-    await settleBatch(db.pool, { ...batch, placements });
-  }
+  const publish = (ids: readonly string[], tenant = 'acme'): Promise<void> => relay.publish(tenant, ids);
   const start = { tenant: 'acme', replayId: 'r', ...BY };
 
   it('counts exactly what the start then takes, whatever is published meanwhile', async () => {
@@ -58,12 +50,7 @@ describe('planning and starting a replay', () => {
     await publish(ids.slice(0, 2));
     const client = await db.pool.connect();
     await client.query('begin');
-    const row = await takeOver(db.pool, REF, 'w');
-    const batch = { ref: REF, fence: row.fence, seq: row.recorded + 1, batchId: crypto.randomUUID() };
-    const eventIds = ids.slice(2);
-    await recordBatch(db.pool, { ...batch, revision: row.revision, grantId: 'g', eventIds, bytes: 1 });
-    const placements = eventIds.map((eventId) => ({ eventId, partition: 0, offset: '1' }));
-    await settleBatch(client, { ...batch, placements });
+    await relay.publish('acme', ids.slice(2), client);
     const planning = planReplay(db.pool, REF, { filter: { status: 'published' } });
     await client.query('commit');
     client.release();
@@ -129,25 +116,6 @@ describe('planning and starting a replay', () => {
     expect(await count({ status: 'skipped' })).toBe(0);
     expect(await count({ before: '2000-01-01T00:00:00Z' })).toBe(0);
     expect((await planReplay(db.pool, kafkaOf('globex'), { eventIds: ids })).count).toBe(0);
-  });
-
-  it('replays single events of several tenants, and says what it did not find or refused', async () => {
-    const acme = await enqueueSome(db.pool, 'acme', 3);
-    const globex = await enqueueSome(db.pool, 'globex', 1);
-    await publish(acme.slice(0, 2));
-    await publish(globex, 'globex');
-    const eventIds = [...acme, ...globex, '99999999'];
-    const wanted = { eventIds, replayId: 'ids', ...BY };
-    const expected = {
-      replayed: 3,
-      replayIds: ['ids'],
-      notFound: ['99999999'],
-      refused: [{ eventId: acme[2], code: 'pending' }],
-    };
-    expect(await replayEvents(db.pool, wanted)).toEqual(expected);
-    expect(await replayEvents(db.pool, wanted)).toEqual(expected);
-    expect(await listReplays(db.pool)).toHaveLength(2);
-    expect((await replayEvents(db.pool, { ...wanted, replayId: 'x', tenant: 'globex' })).replayed).toBe(1);
   });
 
   it('never has more than its rate allows, nor too much in the lane', async () => {

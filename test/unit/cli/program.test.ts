@@ -29,8 +29,6 @@ test('what cannot be undone needs --yes', () => {
   const careful = all.filter(({ command }) => optionsOf(command).includes('--yes')).map(({ name }) => name);
   expect(careful.sort()).toEqual([
     'admin-key revoke',
-    'halted adopt',
-    'halted resend',
     'held release',
     'key revoke',
     'parked skip',

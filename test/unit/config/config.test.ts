@@ -27,15 +27,12 @@ describe('loadConfig', () => {
       transactionTimeoutMs: 15_000,
     });
     expect(config.api).toMatchObject({ port: 8080, adminPort: 8081, bodyLimit: 1_048_576, batchLimit: 1_000 });
-    expect(config.drain).toEqual({
+    expect(config.relays).toEqual({
       batchEvents: 6_000,
       batchBytes: 4_194_304,
-      lingerMs: 1_500,
-      maxMs: 20_000,
-      startTimeoutMs: 600_000,
-      maxDrains: 50,
-      maxProducers: 64,
-      restMaxMs: 200,
+      mains: 1,
+      lingerMs: 300_000,
+      singleBroker: false,
     });
     expect(config.warnings).toEqual([]);
     expect(Object.isFrozen(config) && Object.isFrozen(config.api)).toBe(true);
@@ -46,13 +43,13 @@ describe('loadConfig', () => {
     const config = loadConfig(env, { overrides: { OUTBOX_API_PORT: 0 } });
     expect(config.api.port).toBe(0);
     expect(loadConfig(env).api).toMatchObject({ port: 9_000, adminPort: 8_081 });
-    expect(config.drain.lingerMs).toBe(1_500);
+    expect(config.relays.lingerMs).toBe(300_000);
   });
 
   test.each<[string, string, (config: Config) => unknown, unknown]>([
-    ['OUTBOX_LINGER', '500ms', (c) => c.drain.lingerMs, 500],
-    ['OUTBOX_LINGER', '1.5s', (c) => c.drain.lingerMs, 1_500],
-    ['OUTBOX_DRAIN_MAX', '2m', (c) => c.drain.maxMs, 120_000],
+    ['OUTBOX_LINGER', '500ms', (c) => c.relays.lingerMs, 500],
+    ['OUTBOX_LINGER', '1.5s', (c) => c.relays.lingerMs, 1_500],
+    ['OUTBOX_LINGER', '2m', (c) => c.relays.lingerMs, 120_000],
     ['OUTBOX_BODY_LIMIT', '2048', (c) => c.api.bodyLimit, 2_048],
     ['OUTBOX_BODY_LIMIT', '2 MiB', (c) => c.api.bodyLimit, 2_097_152],
     ['OUTBOX_TOPIC_CREATE', 'true', (c) => c.topics.create, true],
@@ -164,7 +161,7 @@ describe('loadConfig', () => {
     expect(JSON.stringify(described)).not.toContain(canary);
     expect(described.find((variable) => variable.name === 'DATABASE_URL')?.value).toContain('db:5432');
     expect(described.find((variable) => variable.name === 'OUTBOX_LINGER')).toMatchObject({
-      value: '1500ms',
+      value: '5m',
       source: 'default',
     });
   });

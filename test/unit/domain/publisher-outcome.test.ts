@@ -1,21 +1,11 @@
-import { configure, pause } from '../../../src/domain/publisher-commands';
+import { pause } from '../../../src/domain/publisher-commands';
 import { drainEnded, drainStarted } from '../../../src/domain/publisher-outcome';
-import { decide } from '../../../src/domain/publisher-decision';
 import { defaultConfig, initialState } from '../../../src/domain/publisher-state';
-import { MAX, T0, failed, outcome, turn, turns } from '../../support/publisher-turns';
+import { T0, failed, outcome, turns } from '../../support/publisher-turns';
 
 const REF = { tenant: 'acme', destination: 'kafka', shard: 0 };
 
 describe('what a drain that ended says of its publisher', () => {
-  it('a probe under a grant of nothing has tried nothing, and leaves the breaker as it is', () => {
-    const open = turns(initialState(REF, defaultConfig(), T0), 3, failed);
-    const due = open.breaker.nextProbeAt ?? NaN;
-    const stopped = configure(open, { by: 'ops', quota: { ratePerSecond: 0 } }, due);
-    const empty = { ...stopped, quota: { ...stopped.quota, tokens: 0 }, drain: { ...stopped.drain, doubt: true } };
-    expect(decide(empty, due, MAX)).toMatchObject({ kind: 'drain', events: 0 });
-    expect(turn(empty, due, outcome({ end: 'granted' })).breaker.state).not.toBe('closed');
-  });
-
   it('looks at topics that refuse events every 2 s, for as long the others wait', () => {
     const dead = { ...failed, blockedTopics: ['dead'] };
     for (const published of [0, 5]) {
@@ -26,10 +16,10 @@ describe('what a drain that ended says of its publisher', () => {
 
   it('knows that events wait behind its own pause, and nothing of them behind a pause of everything', () => {
     const state = initialState(REF, defaultConfig(), T0);
-    const cut = outcome({ end: 'paused', published: 1, recorded: 1 });
-    const own = drainEnded(pause(state, { by: 'ops', why: 'x' }, T0), cut, { events: 9, probe: false }, T0, 0.5);
+    const cut = outcome({ end: 'paused', published: 1 });
+    const own = drainEnded(pause(state, { by: 'ops', why: 'x' }, T0), cut, { probe: false }, T0, 0.5);
     expect(own.drain).toMatchObject({ woken: true, allPaused: false });
-    const all = drainEnded(drainStarted(state, false, T0), cut, { events: 9, probe: false }, T0, 0.5);
+    const all = drainEnded(drainStarted(state, false, T0), cut, { probe: false }, T0, 0.5);
     expect(all.drain).toMatchObject({ woken: false, allPaused: true });
   });
 });

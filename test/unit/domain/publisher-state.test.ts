@@ -13,19 +13,19 @@ import {
 import { drainEnded, drainStarted } from '../../../src/domain/publisher-outcome';
 import { advance, decide } from '../../../src/domain/publisher-decision';
 import { defaultConfig, initialState, mergeConfig } from '../../../src/domain/publisher-state';
-import { ledgerGroup, publisherId } from '../../../src/domain/publisher';
+import { publisherId } from '../../../src/domain/publisher';
 import { MAX, T0, failed, outcome, turn, turns } from '../../support/publisher-turns';
 
 const REF = { tenant: 'acme', destination: 'kafka', shard: 0 };
 
 describe('publisher state', () => {
   it('sleeps without a timer after an empty drain, and a wake during a drain is never lost', () => {
-    const asleep = turn(initialState(REF, defaultConfig(), T0), T0, outcome({ published: 3, recorded: 3 }));
+    const asleep = turn(initialState(REF, defaultConfig(), T0), T0, outcome({ published: 3 }));
     expect(decide(asleep, T0, MAX)).toEqual({ kind: 'wait', why: 'sleeping', until: null });
 
     const started = drainStarted(initialState(REF, defaultConfig(), T0), false, T0);
     const woken = { ...started, drain: { ...started.drain, woken: true } };
-    const after = drainEnded(woken, outcome({}), { events: MAX, probe: false }, T0, 0.5);
+    const after = drainEnded(woken, outcome({}), { probe: false }, T0, 0.5);
     expect(decide(after, T0, MAX).kind).toBe('drain');
   });
 
@@ -40,8 +40,8 @@ describe('publisher state', () => {
     const before = (state.breaker.nextProbeAt ?? 0) - 1;
     expect(decide(advance(state, before), before, MAX)).toMatchObject({ kind: 'wait', why: 'open' });
     const due = (state.breaker.nextProbeAt ?? 0) + 1;
-    expect(decide(advance(state, due), due, MAX)).toEqual({ kind: 'drain', events: 1, bytes: null, probe: true });
-    state = turn(state, due, outcome({ end: 'granted', published: 1, recorded: 1 }));
+    expect(decide(advance(state, due), due, MAX)).toEqual({ kind: 'drain', events: 1, probe: true });
+    state = turn(state, due, outcome({ end: 'granted', published: 1 }));
     expect(state.breaker.state).toBe('closed');
     expect(decide(advance(state, due), due, MAX)).toMatchObject({ kind: 'drain', probe: false });
   });
@@ -87,31 +87,15 @@ describe('publisher state', () => {
     let state = initialState(REF, defaultConfig(), T0);
     let now = T0;
     for (let i = 0; i < 40; i += 1, now += 10_000) {
-      state = turn(state, now, i % 4 === 0 ? { ...dead, published: 1, recorded: 1 } : dead);
+      state = turn(state, now, i % 2 === 0 ? { ...dead, published: 1 } : dead);
     }
     expect(state.breaker).toMatchObject({ state: 'closed', failures: 0 });
-    // All of its topics are dead: nothing has been published for a minute.
+    // All of its topics are dead: nothing has been published for half a minute.
     for (let i = 0; i < 10 && state.breaker.state === 'closed'; i += 1, now += 10_000) state = turn(state, now, dead);
     expect(state.breaker.state).toBe('open');
     expect(now - T0 - 400_000).toBeLessThanOrEqual(70_000);
     // At once if nothing was ever published.
     expect(turns(initialState(REF, defaultConfig(), T0), 3, dead).breaker.state).toBe('open');
-  });
-
-  it('a drain that ended before it took over leaves a doubt as it was', () => {
-    const start = initialState(REF, defaultConfig(), T0);
-    for (const end of ['stopping', 'time'] as const) {
-      expect(turn(start, T0, outcome({ end })).drain.doubt).toBe(true);
-      expect(turn(start, T0, outcome({ end, batches: 1 })).drain.doubt).toBe(false);
-    }
-    const slept = turn(start, T0, outcome({}));
-    const settled = { ...slept, drain: { ...slept.drain, woken: true } };
-    for (const end of ['stopping', 'time'] as const) {
-      expect(turn(settled, T0, outcome({ end })).drain.doubt).toBe(false);
-      // An attempt before it recorded a batch, and its worker died.
-      expect(turn(settled, T0, outcome({ end, recorded: 5 })).drain.doubt).toBe(true);
-    }
-    expect(turn(start, T0, outcome({})).drain.doubt).toBe(false);
   });
 
   it('while back-off and breaker both make it wait, the row says that the breaker is open', () => {
@@ -122,19 +106,17 @@ describe('publisher state', () => {
     });
   });
 
-  it('paused: sends nothing, but settles what is in doubt', () => {
-    const doubtful = { ...turn(initialState(REF, defaultConfig(), T0), T0, failed) };
+  it('paused: does nothing until its time, or an order', () => {
+    const failing = turn(initialState(REF, defaultConfig(), T0), T0, failed);
     const later = T0 + 60_000;
-    const paused = pause(doubtful, { by: 'ops', why: 'maintenance', until: later + 1_000 }, later);
-    expect(decide(advance(paused, later), later, MAX)).toEqual({ kind: 'drain', events: 0, bytes: null, probe: false });
-    const settled = turn(paused, later, outcome({ end: 'granted' }));
-    expect(decide(advance(settled, later), later, MAX)).toEqual({ kind: 'wait', why: 'paused', until: later + 1_000 });
-    expect(decide(advance(settled, later + 1_001), later + 1_001, MAX).kind).toBe('drain');
-    expect(decide(advance(resume(settled), later), later, MAX).kind).toBe('drain');
+    const paused = pause(failing, { by: 'ops', why: 'maintenance', until: later + 1_000 }, later);
+    expect(decide(advance(paused, later), later, MAX)).toEqual({ kind: 'wait', why: 'paused', until: later + 1_000 });
+    expect(decide(advance(paused, later + 1_001), later + 1_001, MAX).kind).toBe('drain');
+    expect(decide(advance(resume(paused), later), later, MAX).kind).toBe('drain');
   });
 
   it('looks at the backlog when a pause ends, by its time or by an order: nobody wakes who is paused', () => {
-    const asleep = turn(initialState(REF, defaultConfig(), T0), T0, outcome({ published: 1, recorded: 1 }));
+    const asleep = turn(initialState(REF, defaultConfig(), T0), T0, outcome({ published: 1 }));
     const paused = pause(asleep, { by: 'ops', why: 'maintenance', until: T0 + 1_000 }, T0);
     expect(decide(advance(paused, T0), T0, MAX)).toEqual({ kind: 'wait', why: 'paused', until: T0 + 1_000 });
     expect(decide(advance(paused, T0 + 1_000), T0 + 1_000, MAX).kind).toBe('drain');
@@ -143,16 +125,14 @@ describe('publisher state', () => {
 
   it('a pause comes back from the row, and ends at its time', () => {
     const paused = { by: 'ops', why: 'maintenance', since: T0, until: T0 + 1_000 };
-    const back = restore(initialState(REF, defaultConfig(), T0), { limits: {}, paused, halted: null });
+    const back = restore(initialState(REF, defaultConfig(), T0), { limits: {}, paused, breaker: null });
     expect(back.paused).toEqual(paused);
     expect(advance(back, T0 + 1_000).paused).toBeNull();
   });
 
   it('an operator opens and resets the breaker', () => {
     const fresh = initialState(REF, defaultConfig(), T0);
-    const doubtful = openBreaker(fresh, { by: 'ops', why: 'x' }, T0);
-    expect(decide(advance(doubtful, T0), T0, MAX)).toEqual({ kind: 'drain', events: 0, bytes: null, probe: false });
-    const open = openBreaker({ ...fresh, drain: { ...fresh.drain, doubt: false } }, { by: 'ops', why: 'x' }, T0);
+    const open = openBreaker(fresh, { by: 'ops', why: 'x' }, T0);
     expect(decide(advance(open, T0 + 1e9), T0 + 1e9, MAX)).toMatchObject({ kind: 'wait', why: 'open', until: null });
     expect(decide(resetBreaker(open, { by: 'ops' }, T0), T0, MAX).kind).toBe('drain');
     // Reset means now: whatever came meanwhile woke nobody, and a back-off has lost its reason.
@@ -170,7 +150,7 @@ describe('publisher state', () => {
       T0,
     );
     const limits = JSON.parse(JSON.stringify(open.overrides)) as typeof open.overrides;
-    const back = restore(initialState(REF, defaultConfig(), T0), { limits, paused: null, halted: null });
+    const back = restore(initialState(REF, defaultConfig(), T0), { limits, paused: null, breaker: null });
     expect(back.breaker).toMatchObject({ state: 'open', manual: true });
     expect(mergeConfig(defaultConfig({ threshold: 9, resetMs: 1_000 }), back.overrides)).toMatchObject({
       breaker: { threshold: 9, resetMs: 1_000 },
@@ -207,7 +187,7 @@ describe('publisher state', () => {
       T0,
     );
     expect(decide(advance(limited, T0), T0, MAX)).toMatchObject({ kind: 'drain', events: 20 });
-    const spent = turn(limited, T0, outcome({ end: 'granted', recorded: 20, published: 20 }));
+    const spent = turn(limited, T0, outcome({ end: 'granted', published: 20 }));
     expect(decide(advance(spent, T0), T0, MAX)).toEqual({
       kind: 'wait',
       why: 'throttled',
@@ -217,20 +197,13 @@ describe('publisher state', () => {
   });
 
   it.each([{ ratePerSecond: 0 }, { bytesPerSecond: 0 }, { ratePerSecond: 1, burst: 1 }])(
-    'out of tokens under %j: sends nothing, but settles what is in doubt',
+    'out of tokens under %j: waits, its back-off first',
     (quota) => {
       const limited = configure(initialState(REF, defaultConfig(), T0), { by: 'ops', quota }, T0);
-      const doubtful = turn(limited, T0, failed);
-      const dry = { ...doubtful, quota: { ...doubtful.quota, tokens: 0 } };
-      const later = T0 + 900;
-      // Its back-off comes first.
-      expect(decide(dry, T0, MAX)).toMatchObject({ kind: 'wait', why: 'throttled', until: dry.drain.retryAt });
-      const due = { ...dry, drain: { ...dry.drain, retryAt: later } };
-      expect(decide(due, later, MAX)).toEqual({ kind: 'drain', events: 0, bytes: null, probe: false });
-      const settled = drainEnded(due, outcome({ end: 'granted' }), { events: 0, probe: false }, later, 0.5);
-      expect(decide(settled, later, MAX)).toMatchObject({ kind: 'wait', why: 'throttled', quota: true });
-      // A run that waited before goes on as its history says.
-      expect(decide(due, later, MAX, () => false)).toMatchObject({ kind: 'wait', why: 'throttled', quota: true });
+      const dry = { ...limited, quota: { ...limited.quota, tokens: 0 } };
+      const backingOff = { ...dry, drain: { ...dry.drain, retryAt: T0 + 900 } };
+      expect(decide(backingOff, T0, MAX)).toEqual({ kind: 'wait', why: 'throttled', until: T0 + 900 });
+      expect(decide(backingOff, T0 + 900, MAX)).toMatchObject({ kind: 'wait', why: 'throttled', quota: true });
     },
   );
 
@@ -309,7 +282,7 @@ describe('publisher state', () => {
     expect(state.config.plainKey).toEqual([]);
     const changed = configure(state, { by: 'x', plainKey: ['orders', 'orders', '*'] }, T0);
     expect(changed.config.plainKey).toEqual(['orders', '*']);
-    const lost = restore(state, { limits: changed.overrides, paused: null, halted: null });
+    const lost = restore(state, { limits: changed.overrides, paused: null, breaker: null });
     expect(withDefaults(lost, defaultConfig()).config.plainKey).toEqual(['orders', '*']);
     expect(configure(changed, { by: 'x', weight: 2 }, T0).config.plainKey).toEqual(['orders', '*']);
     expect(configure(changed, { by: 'x', plainKey: [] }, T0).config.plainKey).toEqual([]);
@@ -344,7 +317,6 @@ describe('ids', () => {
       fc.property(ref, ref, (a, b) => {
         const same = a.tenant === b.tenant && a.destination === b.destination && a.shard === b.shard;
         expect(publisherId(a) === publisherId(b)).toBe(same);
-        expect(ledgerGroup('i', a) === ledgerGroup('i', b)).toBe(same);
       }),
       { numRuns: 2_000 },
     );

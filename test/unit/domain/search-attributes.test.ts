@@ -5,17 +5,16 @@ import { SEARCH_ATTRIBUTE_NAMES, changedAttributes, searchAttributesOf } from '.
 import type { SearchAttributeName, SearchAttributeValues } from '../../../src/domain/search-attributes';
 
 const state = initialState({ tenant: 'acme', destination: 'kafka', shard: 0 }, defaultConfig(), 0);
-const drain: Decision = { kind: 'drain', events: 10, bytes: null, probe: false };
+const drain: Decision = { kind: 'drain', events: 10, probe: false };
 const wait = (why: Extract<Decision, { kind: 'wait' }>['why']): Decision => ({ kind: 'wait', why, until: null });
 
 test('the class of the backlog says what is known of it', () => {
-  const calm = { ...state, drain: { ...state.drain, woken: false, doubt: false } };
+  const calm = { ...state, drain: { ...state.drain, woken: false } };
   expect(searchAttributesOf(calm, wait('sleeping'), false)).toEqual({
     Tenant: 'acme',
     Destination: 'kafka',
     BreakerState: 'closed',
     Paused: false,
-    Halted: false,
     BacklogClass: 'none',
   });
   expect(searchAttributesOf(state, drain, false).BacklogClass).toBe('none');
@@ -24,7 +23,6 @@ test('the class of the backlog says what is known of it', () => {
   expect(searchAttributesOf(calm, wait('sleeping'), false, 'draining').BacklogClass).toBe('none');
   expect(searchAttributesOf(state, wait('open'), false).BacklogClass).toBe('waiting');
   expect(searchAttributesOf(calm, wait('paused'), false).BacklogClass).toBe('none');
-  expect(searchAttributesOf(calm, wait('halted'), false).BacklogClass).toBe('waiting');
 });
 
 /** What a workflow does with it, over a random life. */

@@ -5,7 +5,7 @@ import { AnswerError, CODE } from '../../../src/sinks/kafka/answer-error';
 import { Connections } from '../../../src/sinks/kafka/connections';
 import { Deadline } from '../../../src/sinks/kafka/deadline';
 import { withDefaults } from '../../../src/sinks/kafka/options';
-import { BARE } from '../../support/kafka-sink';
+import { BARE } from '../../support/kafka-bare';
 
 /** Nothing is connected by making them; here they only tell one attempt's way from another's. */
 const made = (): Connections => new Connections(withDefaults({ ...BARE, brokers: ['127.0.0.1:1'], installId: 'x' }));

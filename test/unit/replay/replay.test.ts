@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { feedable, mostCopies, replayBurst, replayShare, replayWorkflowId } from '../../../src/domain/replay';
+import { feedable, replayBurst, replayWorkflowId } from '../../../src/domain/replay';
 import {
   MAX_REPLAY_REQUESTS,
   checkReplay,
@@ -10,42 +10,6 @@ import {
 import type { ReplayCommand } from '../../../src/domain/replay-commands';
 import { UNLIMITED_QUOTA, refill, spend } from '../../../src/domain/quota';
 import { paceMs, wish } from '../../../src/domain/replay-workflow';
-
-describe('the share of the replay lane', () => {
-  const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
-
-  it('takes from live events a tenth at most, and all room that they leave up to a bound', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 10_000 }),
-        fc.integer({ min: 0, max: 10_000 }),
-        unit,
-        (limit, live, random) => {
-          const waiting = Math.min(live, limit);
-          const share = replayShare(limit, waiting, random, 2_000);
-          expect(share).toBeLessThanOrEqual(2_000);
-          expect(share).toBeLessThanOrEqual(Math.max(limit - waiting, Math.ceil(limit / 10)));
-          expect(share).toBeGreaterThanOrEqual(Math.min(2_000, limit - waiting));
-        },
-      ),
-      { numRuns: 3_000 },
-    );
-  });
-
-  it('never starves a replay: over many batches it has its tenth, however small they are', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 30 }), (limit) => {
-        let copies = 0;
-        for (let i = 0; i < 1_000; i += 1) copies += replayShare(limit, limit, i / 1_000, 2_000);
-        expect(copies / 1_000 / limit).toBeCloseTo(0.1, 2);
-      }),
-    );
-  });
-});
-
-it('a batch of copies is so small that it is sent within 50 ms, within bounds', () => {
-  expect([null, 0, 0.02, 0.1, 0.25, 10].map(mostCopies)).toEqual([500, 2_000, 2_000, 500, 500, 500]);
-});
 
 describe('the pace of a replay', () => {
   it('never feeds more than rate × time + burst, and never has more than the burst in the lane', () => {
