@@ -35,26 +35,8 @@ create table outbox.audit (
   subject text,
   why text,
   before jsonb,
-  after jsonb,
-  command_id text collate "C"
+  after jsonb
 );
-create table outbox.batches (
-  tenant_id text collate "C" not null,
-  destination text collate "C" not null,
-  shard smallint not null,
-  seq bigint not null,
-  batch_id uuid not null,
-  grant_id text not null,
-  event_ids bigint[] not null,
-  events integer not null,
-  bytes bigint not null,
-  attempts integer not null default 0,
-  recorded_at timestamp with time zone not null default clock_timestamp(),
-  settled_at timestamp with time zone,
-  positions jsonb,
-  copy_ids bigint[]
-)
-with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 create table outbox.events (
   tenant_id text collate "C" not null,
   event_id bigint not null generated always as identity,
@@ -65,10 +47,13 @@ create table outbox.events (
   attempts integer not null default 0,
   topic_partition integer,
   topic_offset bigint,
-  batch_id uuid,
+  batch_relay smallint,
+  batch_seq bigint,
+  xid xid8 not null default pg_current_xact_id(),
   created_at timestamp with time zone not null default clock_timestamp(),
   published_at timestamp with time zone,
   failed_at timestamp with time zone,
+  skipped_at timestamp with time zone,
   dedupe_key text collate "C" not null,
   topic text collate "C" not null,
   event_type text not null,
@@ -77,11 +62,7 @@ create table outbox.events (
   error_code text,
   error_reason text,
   headers jsonb,
-  payload bytea,
-  skipped_at timestamp with time zone,
-  xid xid8 not null default pg_current_xact_id(),
-  batch_relay smallint,
-  batch_seq bigint
+  payload bytea
 )
 with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=5000, autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_insert_scale_factor=0.1, autovacuum_analyze_scale_factor=0.05);
 create table outbox.global_pause (
@@ -101,10 +82,10 @@ with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_thresho
 create table outbox.installation (
   only_row boolean not null default true,
   install_id text not null,
-  created_at timestamp with time zone not null default clock_timestamp(),
   ledger_key bytea not null default decode(replace(((gen_random_uuid())::text || (gen_random_uuid())::text), '-'::text, ''::text), 'hex'::text),
   ledger_id text collate "C",
-  relays smallint not null default 32
+  relays smallint not null default 32,
+  created_at timestamp with time zone not null default clock_timestamp()
 );
 create table outbox.migrations (
   id integer not null default nextval('outbox.migrations_id_seq'::regclass),
@@ -115,20 +96,11 @@ create table outbox.publishers (
   tenant_id text collate "C" not null,
   destination text collate "C" not null,
   shard smallint not null,
-  fence bigint not null default 0,
-  recorded bigint not null default 0,
-  settled bigint not null default 0,
-  settled_at timestamp with time zone,
   revision bigint not null default 0,
   state text not null default 'sleeping'::text,
   state_until timestamp with time zone,
-  drained_by text,
   limits jsonb not null default '{}'::jsonb,
   paused jsonb,
-  halted jsonb,
-  swept_at timestamp with time zone,
-  sweep_backoff_ms integer not null default 0,
-  updated_at timestamp with time zone not null default clock_timestamp(),
   breaker jsonb,
   blocked jsonb,
   owner_relay smallint,
@@ -137,14 +109,16 @@ create table outbox.publishers (
   given_up jsonb,
   detach_asked boolean not null default false,
   topics_at timestamp with time zone,
-  topics_wait_ms integer not null default 0
+  topics_wait_ms integer not null default 0,
+  swept_at timestamp with time zone,
+  sweep_backoff_ms integer not null default 0,
+  updated_at timestamp with time zone not null default clock_timestamp()
 )
 with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
 create table outbox.purged (
   tenant_id text collate "C" not null,
   published bigint not null default 0,
   skipped bigint not null default 0,
-  batches bigint not null default 0,
   purged_at timestamp with time zone not null default clock_timestamp()
 )
 with (fillfactor=50);
@@ -196,14 +170,13 @@ create table outbox.replay_events (
   status text collate "C" not null,
   topic_partition integer,
   topic_offset bigint,
-  batch_id uuid,
+  batch_relay smallint,
+  batch_seq bigint,
+  xid xid8 not null default pg_current_xact_id(),
   published_at timestamp with time zone,
   failed_at timestamp with time zone,
   error_code text,
-  error_reason text,
-  xid xid8 not null default pg_current_xact_id(),
-  batch_relay smallint,
-  batch_seq bigint
+  error_reason text
 )
 with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=5000, autovacuum_vacuum_cost_delay=0);
 create table outbox.replay_plans (
@@ -283,9 +256,8 @@ alter table outbox.admin_keys add constraint admin_keys_secret_hash_check CHECK 
 alter table outbox.api_keys add constraint api_keys_pkey PRIMARY KEY (tenant_id, key_id);
 alter table outbox.api_keys add constraint api_keys_secret_hash_check CHECK ((octet_length(secret_hash) = 32));
 alter table outbox.audit add constraint audit_pkey PRIMARY KEY (audit_id);
-alter table outbox.batches add constraint batches_pkey PRIMARY KEY (tenant_id, destination, shard, seq);
 alter table outbox.events add constraint events_headers_check CHECK ((jsonb_typeof(headers) = 'object'::text));
-alter table outbox.events add constraint events_lane_check CHECK ((lane = ANY (ARRAY[0, 1, 2, 3])));
+alter table outbox.events add constraint events_lane_check CHECK ((lane = ANY (ARRAY[0, 2, 3])));
 alter table outbox.events add constraint events_pkey PRIMARY KEY (tenant_id, event_id);
 alter table outbox.events add constraint events_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'published'::text, 'failed'::text, 'skipped'::text])));
 alter table outbox.events add constraint events_tenant_id_dedupe_key_key UNIQUE (tenant_id, dedupe_key);
@@ -298,11 +270,9 @@ alter table outbox.installation add constraint installation_only_row_check CHECK
 alter table outbox.installation add constraint installation_pkey PRIMARY KEY (only_row);
 alter table outbox.installation add constraint installation_relays_check CHECK (((relays >= 1) AND (relays <= 1000)));
 alter table outbox.migrations add constraint migrations_pkey PRIMARY KEY (id);
-alter table outbox.publishers add constraint publishers_check CHECK ((settled <= recorded));
 alter table outbox.publishers add constraint publishers_owner CHECK (((owner_relay IS NULL) = (owner_fence IS NULL)));
 alter table outbox.publishers add constraint publishers_pkey PRIMARY KEY (tenant_id, destination, shard);
-alter table outbox.publishers add constraint publishers_state_check CHECK ((state = ANY (ARRAY['sleeping'::text, 'held'::text, 'waking'::text, 'running'::text, 'paused'::text, 'throttled'::text, 'open'::text, 'halted'::text])));
-alter table outbox.purged add constraint purged_batches_check CHECK ((batches >= 0));
+alter table outbox.publishers add constraint publishers_state_check CHECK ((state = ANY (ARRAY['sleeping'::text, 'held'::text, 'waking'::text, 'running'::text, 'paused'::text, 'throttled'::text, 'open'::text])));
 alter table outbox.purged add constraint purged_pkey PRIMARY KEY (tenant_id);
 alter table outbox.purged add constraint purged_published_check CHECK ((published >= 0));
 alter table outbox.purged add constraint purged_skipped_check CHECK ((skipped >= 0));
@@ -332,12 +302,8 @@ CREATE UNIQUE INDEX admin_keys_pkey ON outbox.admin_keys USING btree (key_id);
 CREATE INDEX api_keys_key_id ON outbox.api_keys USING btree (key_id);
 CREATE UNIQUE INDEX api_keys_pkey ON outbox.api_keys USING btree (tenant_id, key_id);
 CREATE INDEX audit_action ON outbox.audit USING btree (action, audit_id);
-CREATE UNIQUE INDEX audit_command ON outbox.audit USING btree (command_id) WHERE (command_id IS NOT NULL);
 CREATE UNIQUE INDEX audit_pkey ON outbox.audit USING btree (audit_id);
 CREATE INDEX audit_tenant ON outbox.audit USING btree (tenant_id, audit_id);
-CREATE INDEX batches_grant ON outbox.batches USING btree (tenant_id, grant_id);
-CREATE UNIQUE INDEX batches_pkey ON outbox.batches USING btree (tenant_id, destination, shard, seq);
-CREATE INDEX batches_unsettled ON outbox.batches USING btree (tenant_id, destination, shard, seq) WHERE (settled_at IS NULL);
 CREATE INDEX events_aside ON outbox.events USING btree (tenant_id, destination, shard, ordering_key, event_id) WHERE ((status = 'pending'::text) AND (lane = 2));
 CREATE INDEX events_blocked ON outbox.events USING btree (tenant_id, destination, shard, topic, event_id) WHERE ((status = 'pending'::text) AND (lane = 3));
 CREATE INDEX events_new ON outbox.events USING btree (xid) WHERE ((status = 'pending'::text) AND (lane = 0) AND (xid IS NOT NULL));
@@ -699,9 +665,8 @@ CREATE TRIGGER end_parking BEFORE UPDATE ON outbox.events FOR EACH ROW WHEN (((o
 CREATE TRIGGER wake_publishers AFTER INSERT ON outbox.events REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION outbox.wake_publishers();
 
 -- comments
-comment on column outbox.audit.command_id is 'the command to a workflow that ordered it; null = the admin API';
-comment on column outbox.events.lane is '0 = live, 1 = replay, 2 = live, set aside behind an earlier event of its key, 3 = live, set aside for its topic takes nothing';
+comment on column outbox.events.lane is '0 = live, 2 = live, set aside behind an earlier event of its key, 3 = live, set aside for its topic takes nothing (1 would be copies of replays)';
 comment on column outbox.events.payload is 'exact bytes; null = tombstone';
 comment on column outbox.ingest_buckets.granted is 'what the last taker got, so that one statement can take and answer';
-comment on column outbox.publishers.revision is 'raised by every operator or replay write that touches pending events of this publisher; a drain records only under the revision it selected under';
-comment on column outbox.publishers.blocked is 'topic -> error code; null = none';
+comment on column outbox.publishers.revision is 'raised by every operator or replay write that touches events of this publisher: what a relay judged before is judged anew';
+comment on column outbox.publishers.state is 'held = asleep with nothing pending but what waits behind parked events or for topics that take nothing: for the sweep there is nothing to do';

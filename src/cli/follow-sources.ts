@@ -33,19 +33,19 @@ export function listSource(client: AdminClient, query: Query): FollowSource {
 
 /**
  * Published events are nearly the whole table, and its list runs from the newest of a tenant backwards. So the publishers are asked
- * first: only where `settled`, the number of the last settled batch, went up is there anything new, and it is read from the newest
- * back to the floor. An idle tenant costs nothing.
+ * first: only where more is `published` than before is there anything new, and it is read from the newest back to the floor. An idle
+ * tenant costs nothing.
  */
 export function publishedSource(client: AdminClient, query: Query, reachBack: boolean): FollowSource {
   const time = timeOf('published');
   const known = new Map<string, unknown>();
 
-  const settled = async (): Promise<Map<string, { readonly tenant: string; readonly settled: unknown }>> => {
-    const publishers = new Map<string, { tenant: string; settled: unknown }>();
+  const published = async (): Promise<Map<string, { readonly tenant: string; readonly published: unknown }>> => {
+    const publishers = new Map<string, { tenant: string; published: unknown }>();
     for await (const page of pages(client, '/admin/publishers', { tenant: query['tenant'], limit: PAGE })) {
       for (const row of listOf(page, 'publishers')) {
         const key = [row['tenant_id'], row['destination'], row['shard']].join('\n');
-        publishers.set(key, { tenant: String(row['tenant_id']), settled: row['settled'] });
+        publishers.set(key, { tenant: String(row['tenant_id']), published: row['published'] });
       }
     }
     return publishers;
@@ -66,17 +66,17 @@ export function publishedSource(client: AdminClient, query: Query, reachBack: bo
     async prepare() {
       // With nothing known, every tenant is read once.
       if (reachBack) return;
-      for (const [key, publisher] of await settled()) known.set(key, publisher.settled);
+      for (const [key, publisher] of await published()) known.set(key, publisher.published);
     },
     async read(floor) {
-      const publishers = await settled();
-      const changed = [...publishers].filter(([key, publisher]) => known.get(key) !== publisher.settled);
+      const publishers = await published();
+      const changed = [...publishers].filter(([key, publisher]) => known.get(key) !== publisher.published);
       const events: FollowedEvent[] = [];
       for (const tenant of new Set(changed.map(([, publisher]) => publisher.tenant))) {
         events.push(...(await ofTenant(tenant, floor)));
       }
       // Only now: a look that failed half-way is repeated as a whole.
-      for (const [key, publisher] of changed) known.set(key, publisher.settled);
+      for (const [key, publisher] of changed) known.set(key, publisher.published);
       return events;
     },
   };

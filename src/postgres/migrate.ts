@@ -115,7 +115,7 @@ export async function checkSchema(db: Db, dir = migrationsFolder()): Promise<voi
 export function migrationsFolder(): string {
   for (let folder = __dirname; ; folder = path.dirname(folder)) {
     const candidate = path.join(folder, 'migrations');
-    if (existsSync(path.join(candidate, '0001-tables.sql'))) return candidate;
+    if (existsSync(path.join(candidate, '0001-baseline.sql'))) return candidate;
     if (folder === path.dirname(folder)) {
       throw new OutboxError('CONFIG_INVALID', 'The migrations folder is missing. Install the package again.');
     }

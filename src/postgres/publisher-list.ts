@@ -13,6 +13,8 @@ export interface ListedPublisher extends PublisherRef {
   readonly attached: { readonly relay: number; readonly worker: string | null; readonly since: number | null } | null;
   /** Topics that take no events, with their error codes. */
   readonly blocked: Readonly<Record<string, unknown>> | null;
+  /** Events of it that relays have published, since ever. */
+  readonly published: number;
   readonly updatedAt: Date;
   /** The tenant's; null if its publisher outlived it. */
   readonly settings: Readonly<Record<string, unknown>> | null;
@@ -39,6 +41,8 @@ export async function listPublishers(
     `select tenant_id as tenant, destination, shard::int, state, state_until as "stateUntil", paused, limits, blocked, updated_at as "updatedAt",
             case when owner_relay is not null then jsonb_build_object('relay', owner_relay, 'since', (drain ->> 'attachedAt')::float8,
               'worker', (select r.holder from outbox.relays r where r.relay = p.owner_relay and r.lease_until > clock_timestamp())) end as attached,
+            (select coalesce(sum(c.published), 0)::float8 from outbox.relay_counts c
+             where c.tenant_id = p.tenant_id and c.destination = p.destination and c.shard = p.shard) as published,
             (select settings from outbox.tenants t where t.tenant_id = p.tenant_id) as settings
      from outbox.publishers p
      where (tenant_id, destination, shard) > ($1::text, $2::text, $3::smallint)

@@ -83,7 +83,7 @@ async function cutOf(db: Db, ref: PublisherRef): Promise<string> {
      publisher as (
        update outbox.publishers p set updated_at = clock_timestamp() from relays
        where p.tenant_id = $1 and p.destination = $2 and p.shard = $3 and relays.n >= 0
-       returning greatest(p.updated_at, p.settled_at) as cut
+       returning p.updated_at as cut
      )
      select coalesce((select max(cut) from publisher), case when (select n from relays) >= 0 then clock_timestamp() end)::text as cut`,
     refValues(ref),

@@ -68,7 +68,7 @@ export async function removeSome(db: Db, tenant: string): Promise<number> {
   return rows.length;
 }
 
-/** Takes what no drain has recorded out of the lane for good. A replay that is fed or started again finds no events either. */
+/** Takes what no relay has prepared out of the lane for good. A replay that is fed or started again finds no events either. */
 export async function cancelReplays(pool: Pool, tenant: string, { by, why }: StatusChange): Promise<void> {
   const rows = await query<{ replayId: string }>(
     pool,

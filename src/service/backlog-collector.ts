@@ -42,7 +42,7 @@ export async function collectOnce({ pool, gauges, mostTenants }: CollectorOption
   const started = performance.now();
   const groups = await readBacklog(pool);
   const publishers = await countPublishers(pool, mostTenants);
-  const { unsettled } = await relayTroubles(pool, 0);
+  const { unsettled, halted } = await relayTroubles(pool, 0);
   const existing = await existingTenants(pool, gauges.shown);
   const snapshot: BacklogSnapshot = {
     backlogs: groups.map(toBacklog),
@@ -50,6 +50,7 @@ export async function collectOnce({ pool, gauges, mostTenants }: CollectorOption
     circuits: publishers.circuits,
     notClosed: publishers.notClosed,
     unsettled,
+    relaysHalted: halted,
     seconds: (performance.now() - started) / 1000,
   };
   gauges.show(snapshot, existing);
@@ -59,7 +60,6 @@ const WAITING: Readonly<Record<string, BacklogState>> = {
   throttled: 'throttled',
   paused: 'paused',
   open: 'open',
-  halted: 'halted',
 };
 
 function toBacklog(group: BacklogGroup): TenantBacklog {

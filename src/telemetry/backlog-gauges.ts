@@ -2,7 +2,7 @@ import type { Metrics } from './metrics';
 import { OTHER_TENANTS } from './tenant-labels';
 
 /** What waits, and for what. */
-export const BACKLOG_STATES = ['pending', 'throttled', 'paused', 'open', 'held', 'blocked', 'halted'] as const;
+export const BACKLOG_STATES = ['pending', 'throttled', 'paused', 'open', 'held', 'blocked'] as const;
 export type BacklogState = (typeof BACKLOG_STATES)[number];
 
 export interface TenantBacklog {
@@ -19,6 +19,7 @@ export interface BacklogSnapshot {
   readonly circuits: ReadonlyMap<string, number>;
   readonly notClosed: number;
   readonly unsettled: number;
+  readonly relaysHalted: number;
   readonly seconds: number;
 }
 
@@ -74,6 +75,7 @@ export class BacklogGauges {
     for (const [state, count] of Object.entries(snapshot.publishers)) metrics.publishers.set({ state }, count);
     metrics.breakersOpen.set(snapshot.notClosed);
     metrics.unsettled.set(snapshot.unsettled);
+    metrics.relaysHalted.set(snapshot.relaysHalted);
     metrics.collectSeconds.set(snapshot.seconds);
     metrics.collectedAt.set(now / 1000);
   }
@@ -84,7 +86,7 @@ export class BacklogGauges {
     for (const gauge of [metrics.circuitState, metrics.outboxPending, metrics.pendingByState, metrics.oldestAge])
       gauge.reset();
     metrics.publishers.reset();
-    for (const gauge of [metrics.breakersOpen, metrics.unsettled, metrics.collectSeconds, metrics.collectedAt])
-      gauge.remove();
+    const { breakersOpen, unsettled, relaysHalted, collectSeconds, collectedAt } = metrics;
+    for (const gauge of [breakersOpen, unsettled, relaysHalted, collectSeconds, collectedAt]) gauge.remove();
   }
 }

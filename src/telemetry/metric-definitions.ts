@@ -44,6 +44,7 @@ export const METRICS = {
     'sweeper',
     'Events and copies that relays have sent and could not mark yet, because their rows were locked.',
   ),
+  relaysHalted: define('gauge', 'outbox_relays_halted', 'sweeper', 'Relays that are halted: an operator must decide.'),
   collectSeconds: define(
     'gauge',
     'outbox_metrics_collect_seconds',

@@ -26,7 +26,7 @@ export function renderMetricsMarkdown(): string {
     'Counters name the first tenants that a process met, for good. Everything else is in `other`.',
     '',
     'States of waiting events: `pending` (somebody is at it, or a wake is on its way), `throttled` (quota, or a pause after a failure),',
-    '`paused`, `open` (breaker), `held` (behind a parked event of the same key), `blocked` (for a topic that takes nothing), `halted` (an operator must decide).',
+    '`paused`, `open` (breaker), `held` (behind a parked event of the same key), `blocked` (for a topic that takes nothing).',
   ];
   for (const [owner, about] of OWNERS) {
     lines.push('', `## ${owner[0]?.toUpperCase()}${owner.slice(1)}`, '');
@@ -48,7 +48,7 @@ const EXAMPLES = [
   '| --- | --- |',
   '| Does a tenant wait although nobody told it to? | `max(outbox_oldest_pending_age_seconds{state=~"pending\\|throttled"}) > 60` |',
   "| Is a tenant's destination broken? | `avg_over_time(memory_circuit_state[5m]) >= 0.9` |",
-  '| Must somebody decide? | `max(outbox_publishers{state="halted"}) > 0` |',
+  '| Must somebody decide? | `max(outbox_relays_halted) > 0` |',
   '| Are events parked? | `sum by (tenant_id, code) (increase(outbox_events_parked_total[10m])) > 0` |',
   '| Does anybody count? | `time() - max(outbox_metrics_collected_timestamp_seconds) > 120` |',
   '| How fast is it? | `sum(rate(outbox_events_published_total[1m]))` |',

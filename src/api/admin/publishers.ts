@@ -27,6 +27,7 @@ const publisherBody = z.strictObject({
   paused: json.nullable(),
   limits: json,
   blocked: json.nullable().meta({ description: 'topics that take no events, each with its error code' }),
+  published: z.number().meta({ description: 'events that relays have published, since ever' }),
   updated_at: z.string(),
 });
 
@@ -109,6 +110,7 @@ function toBody(row: ListedPublisher): z.input<typeof publisherBody> {
         : { relay: row.attached.relay, worker: row.attached.worker, since: isoOf(row.attached.since) },
     paused: row.paused,
     limits: row.limits,
+    published: row.published,
     blocked: row.blocked,
     updated_at: row.updatedAt.toISOString(),
   };

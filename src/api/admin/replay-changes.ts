@@ -15,7 +15,7 @@ const CHANGES = [
   ['cancel', 'cancelled', 'End it for good; what is published stays published'],
 ] as const;
 
-/** Each takes effect at once: copies that no drain has recorded are out of the lane when the answer comes. */
+/** Each takes effect at once: copies that no relay has prepared are out of the lane when the answer comes. */
 export function replayChangeRoutes(context: AdminContext): AdminRoute[] {
   return CHANGES.map(([verb, state, summary]) =>
     route({

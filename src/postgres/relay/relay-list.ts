@@ -51,6 +51,7 @@ export interface RelayTroubles {
   /** Age in seconds of the oldest that was sent and could not be marked; null = there is none. */
   readonly unsettledSeconds: number | null;
   readonly unsettled: number;
+  readonly halted: number;
   /** Drains that ended longer ago than given and whose workflows have not heard of it. */
   readonly untold: number;
 }
@@ -60,9 +61,10 @@ export async function relayTroubles(db: Db, untoldSeconds: number): Promise<Rela
     db,
     `select (select extract(epoch from clock_timestamp() - min(at))::float8 from outbox.unsettled) as "unsettledSeconds",
             (select count(*)::int from outbox.unsettled) as unsettled,
+            (select count(*)::int from outbox.relays where halted is not null) as halted,
             (select count(*)::int from outbox.publishers
              where owner_relay is null and drain is not null and updated_at < clock_timestamp() - $1::float8 * interval '1 s') as untold`,
     [untoldSeconds],
   );
-  return row ?? { unsettledSeconds: null, unsettled: 0, untold: 0 };
+  return row ?? { unsettledSeconds: null, unsettled: 0, halted: 0, untold: 0 };
 }

@@ -327,6 +327,7 @@ describe('orders to publishers', () => {
         'kafka',
         'ledger topic',
         'relays',
+        'topics of relays',
         'work of relays',
         'temporal',
         'workers',
