@@ -14,7 +14,7 @@ export async function describeTransaction(
   deadline: Deadline,
 ): Promise<DescribedTransaction | null> {
   return deadline.retry(
-    async () => describeAt(connections, await connections.coordinator('transaction', transactionalId), transactionalId),
+    async () => describeAt(connections, await connections.coordinator(transactionalId), transactionalId),
     (error) => isAnswer(error, ...COORDINATOR_BUSY),
   );
 }

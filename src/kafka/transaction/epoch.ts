@@ -92,7 +92,7 @@ export class Epoch {
       const broker =
         connections === this.connections
           ? await this.#coordinatorNow()
-          : await connections.coordinator('transaction', this.transactionalId);
+          : await connections.coordinator(this.transactionalId);
       const { errorCode } = await connections.ask(broker, 'EndTxn', { ...this.#epoch(), transactionResult: commit });
       if (errorCode === 0) return;
       if (errorCode !== CODE.CONCURRENT_TRANSACTIONS) this.#coordinator = null;
@@ -124,7 +124,7 @@ export class Epoch {
   }
 
   async #coordinatorNow(): Promise<Broker> {
-    return (this.#coordinator ??= await this.connections.coordinator('transaction', this.transactionalId));
+    return (this.#coordinator ??= await this.connections.coordinator(this.transactionalId));
   }
 
   #epoch(): { transactionalId: string; producerId: string; producerEpoch: number } {

@@ -73,7 +73,7 @@ export class Connections {
   }
 
   /** The coordinator of a transactional id. Throws an AnswerError while there is none. */
-  async coordinator(_kind: 'transaction', transactionalId: string): Promise<Broker> {
+  async coordinator(transactionalId: string): Promise<Broker> {
     const answer = await this.ask(await this.any(), 'GroupCoordinator', {
       groupId: transactionalId,
       coordinatorType: TRANSACTION,

@@ -58,7 +58,11 @@ describe('the plan of a relay’s batch', () => {
       fc.property(groups, (all) => {
         const { refusals } = planParts({ seq: 1, fence: 1, groups: all }, TOPICS, () => 'tenant');
         for (const { topic, partition, code, byItself } of refusals) {
-          const known = { gone: 'KAFKA_TOPIC_MISSING', unknown: 'KAFKA_TOPIC_MISSING', lame: 'KAFKA_TOPIC_UNAVAILABLE' };
+          const known = {
+            gone: 'KAFKA_TOPIC_MISSING',
+            unknown: 'KAFKA_TOPIC_MISSING',
+            lame: 'KAFKA_TOPIC_UNAVAILABLE',
+          };
           expect(code).toBe(known[topic as keyof typeof known]);
           expect(partition).toBe(topic === 'lame' ? 1 : null);
           expect(byItself).toBe(false);
