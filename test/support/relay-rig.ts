@@ -39,9 +39,11 @@ export async function createRelayRig(...tenants: string[]): Promise<RelayRig> {
 
 /** Where the ledger and others' topics are to be on certain brokers of a cluster. */
 export interface RelayRigPlaces {
-  readonly installId: string;
+  readonly installId?: string;
   /** Makes the ledger's topic of this name, if `ensureLedger` is not to. */
-  readonly makeLedger: (topic: string) => Promise<void>;
+  readonly makeLedger?: (topic: string) => Promise<void>;
+  /** False: the ledger has three replicas. */
+  readonly singleBroker?: boolean;
 }
 
 export async function relayRigOn(
@@ -51,7 +53,8 @@ export async function relayRigOn(
 ): Promise<RelayRig> {
   const db = await createTestDatabase(...tenants);
   await db.pool.query('update outbox.installation set relays = $1', [RIG_RELAYS]);
-  if (places !== undefined) await db.pool.query('update outbox.installation set install_id = $1', [places.installId]);
+  if (places?.installId !== undefined)
+    await db.pool.query('update outbox.installation set install_id = $1', [places.installId]);
   const topic = `relays-${randomUUID().slice(0, 8)}`;
   const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
@@ -66,8 +69,8 @@ export async function relayRigOn(
     ledgerKey: key,
     topics: { isAllowed: (name) => name !== 'forbidden-here', create: null },
   });
-  await places?.makeLedger(kafka.ledgerTopic);
-  await kafka.ensureLedger({ partitions: RIG_RELAYS, singleBroker: true });
+  await places?.makeLedger?.(kafka.ledgerTopic);
+  await kafka.ensureLedger({ partitions: RIG_RELAYS, singleBroker: places?.singleBroker ?? true });
   const notes: string[] = [];
   const workers: Relays[] = [];
   const waiting = new Map<string, (outcome: DrainOutcome) => void>();

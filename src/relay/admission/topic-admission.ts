@@ -21,6 +21,8 @@ const PATIENCE_MS = 100;
 const METADATA_MS = 5_000;
 const LOOKS_AT_ONCE = 50;
 const PROBES_AT_ONCE = 200;
+/** Bounds what tenants can fill memory with by naming topics that are not theirs. */
+const MOST_UNUSABLE = 10_000;
 
 export interface AdmissionObserver {
   /** Relays leave the topic out from now on, or have it again. */
@@ -41,6 +43,8 @@ export class TopicAdmission {
   #unsaved: (() => Promise<void>)[] = [];
   #saving: Promise<void> | null = null;
   #since: string | null = null;
+  /** Topics that are to be probed again, for nothing was learned. */
+  readonly #unsure = new Set<string>();
   /** Unknown topics that a probe was refused for, with why. */
   readonly #unusable = new Map<string, BlockedTopic>();
 
@@ -68,6 +72,7 @@ export class TopicAdmission {
 
   /** The topics among these that may not be sent to, with why. Those that nobody knows are probed first, for a moment. */
   async refused(topics: readonly string[]): Promise<readonly BlockedTopic[]> {
+    if (this.#unusable.size > MOST_UNUSABLE) this.#unusable.clear();
     const unknown = topics.filter((topic) => this.stateOf(topic) === 'unknown');
     if (unknown.length > 0) {
       const patience = new AbortController();
@@ -105,6 +110,8 @@ export class TopicAdmission {
       if (suspended !== null) this.#known.suspend(topic, suspended.why);
       else if (this.#known.admit(topic)) this.#tell();
     }
+    for (const topic of this.#unsure) if (this.stateOf(topic) === 'unknown') void this.#probed(topic);
+    this.#unsure.clear();
     if (this.#known.suspended === 0 || !this.#probing.isReady || this.#looks !== null) return;
     const due = await dueAdmissions(this.db, LOOKS_AT_ONCE);
     if (due.length > 0) this.#looks = this.#look(due).finally(() => void (this.#looks = null));
@@ -139,6 +146,7 @@ export class TopicAdmission {
       try {
         await this.#decide(topics, false);
       } catch (error) {
+        for (const topic of topics) this.#unsure.add(topic);
         this.observer.note('topics could not be probed', { topics: topics.slice(0, 10), error: errorMessage(error) });
       } finally {
         for (const topic of topics) this.#done(topic);
@@ -168,6 +176,7 @@ export class TopicAdmission {
         this.#know(topic);
       } else if (verdict === 'hung' && again) hung.push(topic);
       else if (verdict === 'hung') this.lost(topic, why);
+      else if (!this.#unusable.has(topic)) this.#unsure.add(topic);
     });
     this.#admit(clear);
     if (hung.length > 0) this.#save(() => suspendLonger(this.db, hung));

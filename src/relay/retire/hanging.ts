@@ -17,6 +17,7 @@ export async function whileHanging(
   found: () => Promise<void>,
 ): Promise<void> {
   const pause = (ms: number): Promise<void> => delay(ms, undefined, { signal: over }).catch(() => undefined);
+  let told = false;
   await pause(HANGS_MS);
   for (; !over.aborted; await pause(LOOK_MS)) {
     try {
@@ -29,7 +30,8 @@ export async function whileHanging(
       }
       if (!over.aborted) await found();
     } catch (error) {
-      observer.note('a take-over hangs, and why is not known', { relay, error: errorMessage(error) });
+      if (!told) observer.note('a take-over takes long, and why is not known', { relay, error: errorMessage(error) });
+      told = true;
     }
   }
 }
