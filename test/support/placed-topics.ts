@@ -22,6 +22,8 @@ export async function placeTopic(
 ): Promise<void> {
   await withAdmin(brokers, async (admin) => {
     await admin.createTopics({
+      // It throws when the first look comes before the broker has heard of the topic.
+      waitForLeaders: false,
       topics: [
         {
           topic,

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel } from 'kafkajs';
 import type { DrainOutcome, DrainRequest } from '../../src/domain/drain';
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_ON_POISON } from '../../src/domain/hold-key';
 import { KAFKA_DESTINATION } from '../../src/domain/publisher';
@@ -13,6 +12,7 @@ import { Relays } from '../../src/relay/relays';
 import type { WorkerDeps } from '../../src/relay/relays';
 import { createTestDatabase } from './database';
 import type { TestDatabase } from './database';
+import { createTopic } from './kafka';
 import { BARE } from './kafka-bare';
 import { testServers } from './stack';
 
@@ -55,11 +55,7 @@ export async function relayRigOn(
   await db.pool.query('update outbox.installation set relays = $1', [RIG_RELAYS]);
   if (places?.installId !== undefined)
     await db.pool.query('update outbox.installation set install_id = $1', [places.installId]);
-  const topic = `relays-${randomUUID().slice(0, 8)}`;
-  const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true });
-  await admin.disconnect();
+  const topic = await createTopic(brokers, 3);
   const { key } = await readLedgerKey(db.pool);
   const kafka = new RelayKafka({
     ...BARE,
