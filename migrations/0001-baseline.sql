@@ -20,9 +20,11 @@ create table outbox.installation (
 );
 insert into outbox.installation (install_id) values (substr(replace(gen_random_uuid()::text, '-', ''), 1, 12));
 
--- Identities of the Postgres servers that this database has lived on. A barrier of another one means that a newer database exists.
+-- Identities of the Postgres servers that this database has lived on. Another one in the ledger is older or newer: its barrier tells.
 create table outbox.servers (
   server   text collate "C" primary key,
+  -- Where its own log stood when it was met first, in bytes: of copies of one timeline the shorter one is the older.
+  wal      bigint      not null,
   first_at timestamptz not null default clock_timestamp()
 );
 
@@ -45,6 +47,10 @@ create table outbox.relays (
   holder        text,
   lease_until   timestamptz,
   halted        jsonb,
+  -- Who chose that the ledger counts as it is now, until it is taken over so.
+  adopting      jsonb,
+  -- Raised by a database that replaces one elsewhere: a barrier of a higher one means that this database has been replaced.
+  generation    bigint      not null default 0,
   -- Members that the ledger names and this database does not have: lost by a fail-over, or deleted.
   strangers     bigint      not null default 0,
   -- When L moved last. One that stands still for too long would be overtaken by the ledger's retention.

@@ -146,6 +146,8 @@ create table outbox.relays (
   holder text,
   lease_until timestamp with time zone,
   halted jsonb,
+  adopting jsonb,
+  generation bigint not null default 0,
   strangers bigint not null default 0,
   moved_at timestamp with time zone not null default clock_timestamp(),
   updated_at timestamp with time zone not null default clock_timestamp()
@@ -219,6 +221,7 @@ create table outbox.replays (
 with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
 create table outbox.servers (
   server text collate "C" not null,
+  wal bigint not null,
   first_at timestamp with time zone not null default clock_timestamp()
 );
 create table outbox.tenants (

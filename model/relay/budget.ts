@@ -16,6 +16,10 @@ export const NOTHING = {
   moves: 0,
   failovers: 0,
   restarts: 0,
+  /** Older copies that are put back without a promotion. */
+  copies: 0,
+  /** Times that other writers make the server's log longer. */
+  fills: 0,
   /** Fail-overs whose old server stays writable. */
   olds: 0,
   /** Markers that cannot be written. */

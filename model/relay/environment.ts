@@ -5,7 +5,7 @@ import { retryUnsettled } from './publish';
 import { IDLE, publisherOf } from './scope';
 import type { Scope } from './scope';
 import { isPauseComplete, publisherRow, withEvent, withPublisher } from './server';
-import type { EventRow, Next, Server, World } from './world';
+import type { Barrier, EventRow, Next, Server, World } from './world';
 
 type Add = (label: string, change: Partial<World>, cost?: keyof Budget) => void;
 
@@ -143,17 +143,39 @@ function brokers(world: World, add: Add): void {
 }
 
 /** Stands where a record was, so that offsets stay. */
-const GONE = { kind: 'barrier', fence: 0, server: 1, n: 0 } as const;
+const GONE: Barrier = {
+  kind: 'barrier',
+  fence: 0,
+  server: 1,
+  origin: { timeline: 0, generation: 0, wal: 0 },
+  from: 0,
+  n: 0,
+};
 
 /** Replication stalls at some moment; a fail-over some time later loses all commits since. A restart loses none. */
 function failOvers(world: World, add: Add): void {
   const { pg, standby, old } = world;
-  const id = Math.max(pg.id, old?.id ?? 0) + 1;
-  const promoted = (from: Server): Server => ({ ...from, id, ancestors: [...from.ancestors, from.id], locked: [] });
+  // Never one that another server had, also where that one is gone.
+  const written = world.kafka.ledgers.flatMap(({ records }) =>
+    records.map((one) => (one.kind === 'barrier' ? one.server : 0)),
+  );
+  const id = Math.max(pg.id, old?.id ?? 0, ...written, ...world.holders.map(({ server }) => server)) + 1;
+  const started = (from: Server): Server => ({
+    ...from,
+    id,
+    ancestors: [...from.ancestors, from.id],
+    wal: 0,
+    locked: [],
+  });
+  const promoted = (from: Server): Server => ({ ...started(from), timeline: from.timeline + 1 });
   const told = world.told.filter((publisher) => standby?.publishers[publisher]?.stopped === true);
-  add('Postgres is restarted', { pg: promoted(pg), old: null }, 'restarts');
-  if (old !== null) add('the old server is gone', { old: null });
-  if (world.left.failovers <= 0) return;
+  add('Postgres is restarted', { pg: started(pg), old: null }, 'restarts');
+  if (old !== null) {
+    add('the old server is gone', { old: null });
+    add('the old server is restarted', { old: started(old) }, 'restarts');
+  }
+  add('others fill the log', { pg: { ...pg, log: pg.log + 10 } }, 'fills');
+  if (world.left.failovers + world.left.copies <= 0) return;
   if (standby === null) {
     add('replication stalls', { standby: pg });
     return;
@@ -161,9 +183,16 @@ function failOvers(world: World, add: Add): void {
   const forgot = world.forgot || rowsOf(pg) !== rowsOf(standby);
   const after = { pg: promoted(standby), standby: null, forgot, told };
   add('fail-over: the commits since then are lost', { ...after, old: null }, 'failovers');
-  if (world.left.olds > 0) {
+  if (world.left.failovers > 0 && world.left.olds > 0) {
     const left = spend(spend(world.left, 'failovers'), 'olds');
     add('fail-over, and the old server is still writable', { ...after, old: pg, left });
+  }
+  // No promotion: nothing but its shorter log tells the copy from the server that it is a copy of.
+  const back = { ...after, pg: started(standby) };
+  add('an older copy is put back', { ...back, old: null }, 'copies');
+  if (world.left.copies > 0 && world.left.olds > 0) {
+    const left = spend(spend(world.left, 'copies'), 'olds');
+    add('an older copy is put back, and the old server is still writable', { ...back, old: pg, left });
   }
 }
 

@@ -59,7 +59,7 @@ function atPeace(server: Server): Server {
   const ancestors = Array.from({ length: server.id - 1 }, (_, index) => index + 1);
   const publishers = server.publishers.map((row): PublisherRow => ({ ...row, stopped: false, granted: PLENTY }));
   const events = server.events.map((row): EventRow => (row.status === 'failed' ? { ...row, status: 'pending' } : row));
-  return { ...server, ancestors, publishers, events, locked: [] };
+  return { ...server, generation: PLENTY, ancestors, publishers, events, locked: [] };
 }
 
 function nextStep(scope: Scope, world: World): World | null {

@@ -122,8 +122,9 @@ function needlessHalt(scope: Scope, { halted, holders, pg, left }: World): strin
   const { trims, recreations, vanishes } = scope.budget;
   const touched = trims + recreations + vanishes > left.trims + left.recreations + left.vanishes;
   if (halted !== 'newer database') return touched ? null : `halted (${halted}) although nothing was lost`;
-  const knowsAll = pg.ancestors.length === pg.id - 1;
-  const needless = knowsAll && holders.some(({ step, server }) => step === 'halted' && server === pg.id);
+  // Promoted servers are told apart; two on one timeline not always.
+  const isNewest = scope.budget.copies === 0;
+  const needless = isNewest && holders.some(({ step, server }) => step === 'halted' && server === pg.id);
   return needless && !touched ? `halted (${halted}) although there is none` : null;
 }
 

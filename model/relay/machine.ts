@@ -55,9 +55,10 @@ class Prints {
 
   private server(server: Server): number {
     return this.whole(server, () => {
-      const { id, ancestors, n, relays, publishers, events, unsettled, locked } = server;
+      const { id, timeline, generation, wal, log, ancestors, n, relays, publishers, events, unsettled, locked } =
+        server;
       const parts = [...relays, ...publishers, ...events, unsettled, locked].map((part) => this.parts.of(part));
-      return `${id} ${ancestors.join()} ${n} ${parts.join(' ')}`;
+      return `${id} ${timeline}.${generation}.${wal}.${log} ${ancestors.join()} ${n} ${parts.join(' ')}`;
     });
   }
 

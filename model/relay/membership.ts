@@ -88,7 +88,8 @@ function raises(turn: Turn): void {
       turn.goto('is to raise N', { raising: 0 }, turn.spent('raises'));
       return;
     }
-    const barrier: Record = { kind: 'barrier', fence: me.fence, server: me.server, n: me.n + 1 };
+    const { fence, server, origin } = me;
+    const barrier: Record = { kind: 'barrier', fence, server, origin, from: 0, n: me.n + 1 };
     const begun = produce(kafka, relay, me.epoch, [], [barrier]);
     const after = begun === null ? null : endTransaction(begun, relay, me.epoch, 'commit');
     if (after === null) turn.givesUp('writes a barrier that raises N: fenced in Kafka');

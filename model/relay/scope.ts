@@ -33,10 +33,12 @@ export interface Scope {
 export const IDLE: Holder = {
   step: 'idle',
   server: 0,
+  origin: { timeline: 0, generation: 0, wal: 0 },
   fence: 0,
   epoch: 0,
   next: 0,
   until: 0,
+  raisesTo: 0,
   seq: 0,
   set: [],
   claim: null,
@@ -68,6 +70,10 @@ export function firstWorld(scope: Scope): World {
   return {
     pg: {
       id: 1,
+      timeline: 1,
+      generation: 0,
+      wal: 0,
+      log: 0,
       ancestors: [],
       n: scope.relays,
       relays: Array.from({ length: relays }, () => NEW_RELAY),

@@ -26,6 +26,15 @@ interface Plan {
 
 const LATE: EventPlan = { publisher: 0, key: null, after: null, stored: false };
 
+/** Relay 0 is taken over on the server that was restarted. */
+const TAKEN_OVER_ON_S2 = [
+  'A(r0) P1: claims on S2: refused',
+  'A(r0) T0: fence 2 on S2',
+  'T1: epoch 2',
+  'T2, T3',
+  'T4, the last chunk',
+] as const;
+
 /** Each scope lets other things go wrong: together they would be too many states. */
 export const SCOPES = {
   /** One relay, two processes that take it from each other. */
@@ -102,6 +111,16 @@ export const SCOPES = {
     open: [0],
     small: { runs: 2, failovers: 1, restarts: 1 },
     deep: { runs: 3, failovers: 1, restarts: 2, faults: 1 },
+  },
+  /** An older copy is put back beside the server that it is a copy of, which may be restarted. */
+  copied: {
+    events: [FIRST],
+    holders: [0, 1],
+    open: [0, 1],
+    relays: 2,
+    already: ['replication stalls', 'Postgres is restarted', ...TAKEN_OVER_ON_S2, 'the old server is still writable'],
+    small: { runs: 5, copies: 1, olds: 1, restarts: 2, fills: 1 },
+    deep: { runs: 4, copies: 1, olds: 1, restarts: 2, fills: 1, kills: 1 },
   },
   /** Locked rows. */
   locked: {

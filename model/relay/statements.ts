@@ -7,7 +7,15 @@ import type { Holder, Kafka, Sent, Server } from './world';
 
 /** Each function is one statement of a relay and therefore atomic; null = refused. */
 export function takeFence(server: Server, relay: number): Server {
-  return withRelay(server, relay, { fence: relayOf(server, relay).fence + 1 });
+  const log = server.log + 1;
+  return { ...withRelay(server, relay, { fence: relayOf(server, relay).fence + 1 }), log, wal: server.wal || log };
+}
+
+/** An older copy replaces the server that it is a copy of: all its relays are to be taken over anew. */
+export function raiseGeneration(server: Server, generation: number): Server {
+  if (server.generation >= generation) return server;
+  const relays = server.relays.map((row) => ({ ...row, fence: row.fence + 1, recoveredOn: 0 }));
+  return { ...server, generation, log: server.log + 1, relays };
 }
 
 /** T4, one chunk; the last one closes the older fences. */

@@ -1,10 +1,11 @@
 import { judge } from './judge';
 import { endTransaction, initProducer, isBusy, ledgerOf, produce, producerOf } from './kafka';
 import type { Markers } from './kafka';
-import { allRecovered, relayOf } from './server';
-import { adopt, applyNext, ownedBy, takeFence } from './statements';
+import { IDLE } from './scope';
+import { allRecovered, mayWrite, relayOf } from './server';
+import { adopt, applyNext, ownedBy, raiseGeneration, takeFence } from './statements';
 import type { Turn } from './turn';
-import type { Holder, Record, Server, World } from './world';
+import type { Barrier, Holder, Record, Server, World } from './world';
 
 /** T0 to T5 of one holder. */
 export function takeOverSteps(turn: Turn): void {
@@ -13,6 +14,7 @@ export function takeOverSteps(turn: Turn): void {
   if (step === 'init') inits(turn);
   if (step === 'barrier') writesBarrier(turn);
   if (step === 'fence') fencesLate(turn);
+  if (step === 'older') raises(turn);
   if (step === 'apply') applies(turn);
   if (step === 'adopt') adopts(turn);
 }
@@ -36,9 +38,11 @@ function fence(turn: Turn, where: 'pg' | 'old', server: Server, change: Partial<
   const after = takeFence(server, relay);
   const { fence, settledTo, mark, seq } = relayOf(after, relay);
   const row = { settledTo, mark, seq };
+  const { timeline, generation, wal } = after;
+  const origin = { timeline, generation, wal };
   turn.goto(
     `T0: fence ${fence} on S${server.id}`,
-    { fence, row, next: settledTo, ...change },
+    { fence, origin, row, next: settledTo, ...change },
     { ...rest, [where]: after },
   );
 }
@@ -78,7 +82,7 @@ function asides(turn: Turn): void {
   if (end === null || me.aside === 'done' || me.fence === 0) return;
   if (rules.hungDecided && !end.ledger) return;
   if (rules.hungFenced && !end.fenced && turn.world.spentEpochs[relay] !== producer.epoch) return;
-  const witness: Record = { kind: 'barrier', fence: 0, server: me.server, n: me.n };
+  const witness = barrierOf(me, 0, me.n);
   const ledger = ledgerOf(kafka, relay);
   const after = rules.hungWitness
     ? { ...kafka, ledgers: kafka.ledgers.map((one, at) => (at === relay ? withRecord(one, witness) : one)) }
@@ -93,18 +97,31 @@ function withRecord<L extends { readonly records: readonly Record[] }>(ledger: L
 
 /** T2 and T3: the barrier is committed, and what is before it is judged. */
 function writesBarrier(turn: Turn): void {
+  const { relay, me, rules } = turn;
+  const raised = relay === 0 && rules.nThroughBarrier && turn.can('raises') ? [1] : [];
+  for (const more of [0, ...raised]) {
+    if (writesBarrierFor(turn, me.n + more, more > 0 ? turn.spent('raises') : {}) === null) return;
+  }
+}
+
+function barrierOf({ server, origin, row }: Holder, fence: number, n: number): Barrier {
+  return { kind: 'barrier', fence, server, origin, from: row?.settledTo ?? 0, n };
+}
+
+function writesBarrierFor(turn: Turn, n: number, spent: Partial<World>): void | null {
   const { relay, kafka, me, rules } = turn;
-  const barrier: Record = { kind: 'barrier', fence: me.fence, server: me.server, n: me.n };
-  const begun = produce(kafka, relay, me.epoch, [], [barrier]);
+  const begun = produce(kafka, relay, me.epoch, [], [barrierOf(me, me.fence, n)]);
   const after = begun === null ? null : endTransaction(begun, relay, me.epoch, 'commit');
   if (after === null) {
     turn.givesUp('T2: fenced in Kafka');
-    return;
+    return null;
   }
   const length = ledgerOf(after, relay).records.length;
   const until = rules.initBeforeRead ? length : me.until;
-  if (!rules.fenceFirst) turn.goto('T2', { step: 'fence', until }, { kafka: after });
-  else judges(turn, 'T2, T3', { ...me, until }, { kafka: after });
+  const rest = { kafka: after, ...spent };
+  const what = n > me.n ? `T2 for ${n} relays` : 'T2';
+  if (!rules.fenceFirst) turn.goto(what, { step: 'fence', until }, rest);
+  else judges(turn, `${what}, T3`, { ...me, until }, rest);
   if (rules.readsToBarrier || !turn.can('staleReads')) return;
   for (let end = me.next; end < length; end += 1) {
     judges(turn, `T2, T3 up to ${end}`, { ...me, until: end }, { kafka: after, ...turn.spent('staleReads') });
@@ -119,13 +136,35 @@ function judges(turn: Turn, what: string, me: Holder, rest: Partial<World>): voi
     return;
   }
   const ledger = ledgerOf(rest.kafka ?? world.kafka, relay);
-  const verdict = judge(me.row, ledger, me.until, [server.id, ...server.ancestors], rules);
+  const known = [server.id, ...server.ancestors];
+  const verdict = judge(me.row, ledger, me.until, { origin: me.origin, known }, rules);
   if ('halt' in verdict) {
     turn.goto(`${what}: halts, ${verdict.halt}`, { ...me, step: 'halted' }, { ...rest, halted: verdict.halt });
     return;
   }
+  if ('lost' in verdict) {
+    turn.goto(`${what}: is an older copy`, { ...me, step: 'older', raisesTo: verdict.lost }, rest);
+    return;
+  }
   const n = Math.max(me.n, verdict.n);
   turn.goto(`${what}`, { ...me, step: 'apply', seq: verdict.seq, n, row: null }, rest);
+}
+
+/** An older copy raises its generation, and T0 again. */
+function raises(turn: Turn): void {
+  const { me, relay, rules } = turn;
+  turn.ask(`raises its generation to ${me.raisesTo}`, (server) => {
+    if (!mayWrite(server, relay, me, 'TakeOver', rules)) return null;
+    const raised = takeFence(rules.generations ? raiseGeneration(server, me.raisesTo) : server, relay);
+    const { timeline, generation, wal } = raised;
+    const { fence, settledTo, mark, seq } = relayOf(raised, relay);
+    const origin = { timeline, generation, wal };
+    const row = { settledTo, mark, seq };
+    return {
+      server: raised,
+      then: { ...IDLE, step: 'init', server: server.id, origin, n: server.n, fence, row, next: settledTo },
+    };
+  });
 }
 
 /** T4, chunk by chunk. */

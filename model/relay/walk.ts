@@ -36,6 +36,8 @@ export function wildScope(...off: readonly Rule[]): Scope {
       moves: 6,
       failovers: 2,
       restarts: 2,
+      copies: 1,
+      fills: 2,
       olds: 1,
       hangs: 2,
       locks: 3,

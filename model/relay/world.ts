@@ -56,9 +56,21 @@ export interface RelayRow extends Remembered {
   readonly recoveredOn: number;
 }
 
-/** A Postgres server. One that was promoted or restarted has a new identity. */
-export interface Server {
+/** Where a server stands among those that descend from one another. */
+export interface Origin {
+  /** Raised by each promotion. */
+  readonly timeline: number;
+  /** Raised by a copy that replaces the server it is an older copy of. */
+  readonly generation: number;
+  /** Length of the server's own log when a relay was first taken over on it; 0 = not yet. */
+  readonly wal: number;
+}
+
+/** A Postgres server. One that was promoted, restarted or put back has a new identity. */
+export interface Server extends Origin {
   readonly id: number;
+  /** Length of its log now. */
+  readonly log: number;
   /** Identities that it had before. */
   readonly ancestors: readonly number[];
   /** N: relays that exist. */
@@ -73,8 +85,17 @@ export interface Server {
 }
 
 export type Record =
-  | { readonly kind: 'batch'; readonly fence: number; readonly seq: number; readonly members: readonly Item[] }
-  | { readonly kind: 'barrier'; readonly fence: number; readonly server: number; readonly n: number };
+  { readonly kind: 'batch'; readonly fence: number; readonly seq: number; readonly members: readonly Item[] } | Barrier;
+
+export interface Barrier {
+  readonly kind: 'barrier';
+  readonly fence: number;
+  readonly server: number;
+  readonly origin: Origin;
+  /** L when the take-over began. */
+  readonly from: number;
+  readonly n: number;
+}
 
 /** The transaction of one relay's producer. */
 export interface Transaction {
@@ -137,13 +158,17 @@ export interface Sent extends Batch {
 
 /** A process that has leased one relay. Frozen and thawed needs no step: any holder may do nothing while others go on. */
 export interface Holder {
-  readonly step: 'idle' | 'init' | 'barrier' | 'fence' | 'apply' | 'adopt' | 'open' | 'retired' | 'halted';
+  readonly step: 'idle' | 'init' | 'barrier' | 'fence' | 'older' | 'apply' | 'adopt' | 'open' | 'retired' | 'halted';
   readonly server: number;
+  /** What the server said of itself at T0. */
+  readonly origin: Origin;
   readonly fence: number;
   readonly epoch: number;
   /** T4: the next record to apply, and where the records that were read end. */
   readonly next: number;
   readonly until: number;
+  /** Where this is an older copy: the generation that makes it the newer one. */
+  readonly raisesTo: number;
   /** The last committed batch's number. */
   readonly seq: number;
   /** Publishers attached. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { adminCommand } from './command';
-import { listOf, print, printFields, printJson, recordOf } from './output';
+import { listOf, print, printJson, recordOf } from './output';
+import { printHaltedRelay } from './relay-ways';
 import { clientOf, run } from './run';
 import type { AdminFlags } from './run';
 
@@ -17,13 +18,5 @@ async function show(flags: AdminFlags): Promise<void> {
   if (flags.json === true) return printJson(answer);
   const relays = listOf(answer, 'relays');
   if (relays.length === 0) return print('nothing is halted');
-  for (const relay of relays) printRelay(relay);
-}
-
-/** Its halt's text has both sides. */
-function printRelay(relay: Record<string, unknown>): void {
-  const { why, since } = recordOf(relay['halted']) as { why?: unknown; since?: unknown };
-  const { fence, recovered_on, ledger, attached, moved_at } = relay;
-  printFields({ relay: relay['relay'], why, since, postgres: { ledger, fence, recovered_on, moved_at }, attached });
-  print('');
+  for (const relay of relays) printHaltedRelay(relay);
 }

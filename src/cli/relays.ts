@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { adminCommand } from './command';
 import { listOf, print, printJson, printRecords, recordOf } from './output';
+import { addRelayWays } from './relay-ways';
 import { clientOf, run } from './run';
 import type { AdminFlags } from './run';
 
@@ -15,6 +16,7 @@ export function registerRelays(program: Command): void {
   adminCommand(noun, 'ls', 'who has each relay, and how far its ledger is settled')
     .option('--all', 'also those that nobody holds and that are well')
     .action((flags: AdminFlags & { readonly all?: boolean }) => run(() => show(flags)));
+  addRelayWays(noun);
 }
 
 async function show(flags: AdminFlags & { readonly all?: boolean }): Promise<void> {

@@ -163,6 +163,9 @@ export class Relays {
   }
 
   async #tend(leases: readonly RelayLease[]): Promise<void> {
+    // An operator has ended its halt: it is free like any other.
+    for (const { relay, halted } of leases)
+      if (!halted && this.#relays.get(relay)?.state === 'halted') this.#relays.delete(relay);
     const free = leases.filter((one) => this.#isFree(one));
     for (const spare of spareSpares(this.#relays.values())) void spare.stop();
     // A dead worker's first: their publishers wait.

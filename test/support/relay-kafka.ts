@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { OutboxEvent } from '../../src/domain/event';
-import type { PlacedRecord } from '../../src/domain/relay/types';
+import type { Barrier, PlacedRecord } from '../../src/domain/relay/types';
 import { RelayKafka } from '../../src/kafka/relay-kafka';
 import type { RelayKafkaOptions } from '../../src/kafka/relay-settings';
 import type { RelayProducer } from '../../src/kafka/transaction/relay-producer';
@@ -32,6 +32,11 @@ export async function relayKafkaWithLedger(
   return kafka;
 }
 
+export function barrierOf(fence: number): Barrier {
+  const origin = { server: 'server-1', system: 'cluster', timeline: 1, wal: 0, generation: 0 };
+  return { ...origin, kind: 'barrier', fence, from: -1, relays: RELAYS };
+}
+
 /** Takes the relay over up to its barrier. */
 export async function openRelay(
   kafka: RelayKafka,
@@ -40,7 +45,7 @@ export async function openRelay(
 ): Promise<{ producer: RelayProducer; barrier: number }> {
   const producer = kafka.open(relay);
   await producer.initialise(20_000);
-  const barrier = await producer.writeBarrier({ kind: 'barrier', fence, server: 'server-1', relays: RELAYS });
+  const barrier = await producer.writeBarrier(barrierOf(fence));
   return { producer, barrier };
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isoOf } from '../../domain/iso';
+import { RELAY_WAYS, waysOutOf } from '../../domain/relay/ledger-halt';
 import { listRelays } from '../../postgres/relay/relay-list';
 import type { ListedRelay } from '../../postgres/relay/relay-list';
 import type { AdminContext } from './context';
@@ -22,9 +23,16 @@ export const relayBody = z.strictObject({
     .meta({ description: 'up to where its partition of the ledger is settled, and which record that is' }),
   moved_at: moment.meta({ description: 'when that moved last: with a batch or a barrier' }),
   halted: z
-    .strictObject({ why: z.string(), since: z.string() })
+    .strictObject({
+      why: z.string(),
+      since: z.string(),
+      reason: z.string(),
+      postgres: z.string(),
+      kafka: z.string(),
+      ways: z.array(z.enum(RELAY_WAYS)).meta({ description: 'what may be chosen at POST /admin/relays/halted' }),
+    })
     .nullable()
-    .meta({ description: 'why names both sides and the ways out' }),
+    .meta({ description: 'both sides: what Postgres remembers, and what Kafka has' }),
   strangers: z.number().meta({ description: 'events that the ledger names and this database does not have' }),
   unsettled: z.number().meta({ description: 'events that were sent and could not be marked yet' }),
 });
@@ -56,8 +64,14 @@ export function toRelayBody(relay: ListedRelay): z.input<typeof relayBody> {
     recovered_on: relay.recoveredOn,
     ledger: { offset: String(offset), kind, seq: String(seq), fence: String(fence) },
     moved_at: isoOf(relay.movedAt),
-    halted: relay.halted,
+    halted: toHaltBody(relay.halted),
     strangers: relay.strangers,
     unsettled: relay.unsettled,
   };
+}
+
+function toHaltBody(halted: ListedRelay['halted']): z.input<typeof relayBody>['halted'] {
+  if (halted === null) return null;
+  const { why, since, reason, postgres, kafka } = halted;
+  return { why, since, reason, postgres, kafka, ways: [...waysOutOf(reason)] };
 }

@@ -11,6 +11,7 @@ import { parkingRoutes } from './parking';
 import { pauseRoutes } from './pause';
 import { publisherRoutes } from './publishers';
 import { quotaRoutes } from './quotas';
+import { relayWaysRoute } from './relay-ways';
 import { relayRoute } from './relays';
 import { replayNowRoutes } from './replay-now';
 import { replayRoutes } from './replays';
@@ -32,6 +33,7 @@ export function adminRoutes(context: AdminContext, version: string): readonly Ad
     ...replayRoutes(context),
     ...publisherRoutes(context),
     relayRoute(context),
+    relayWaysRoute(context),
     ...haltedRoutes(context),
     ...circuitRoutes(context),
     ...quotaRoutes(context),

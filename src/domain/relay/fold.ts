@@ -1,13 +1,14 @@
 import { ledgerHalt, shownRecord, shownSettled } from './ledger-halt';
 import type { LedgerHalt } from './ledger-halt';
-import type { Barrier, Batch, PlacedRecord, Settled } from './types';
+import { placeOf, shownOrigin } from './lineage';
+import type { Barrier, Batch, Origin, PlacedRecord, Settled } from './types';
 
 /**
  * What a take-over concludes from the ledger (T3, T4): from the remembered record at L up to its own barrier, chunk by chunk.
  *
  * F1  The first record is the one that Postgres remembers at L: same offset, kind, seq and fence.
  * F2  Batches have seqs without gap. Nothing remembered (a new row, or a fail-over took it): the log must be whole, from seq 1.
- * F3  Every barrier's server is known. An unknown one means that a newer database exists.
+ * F3  Every barrier's server is known, or one that this database replaces (lineage.ts). Any other one means that a newer database exists.
  * F4  A batch has the fence of the last barrier before it, and that is the highest one its server gave so far.
  * F5  No batch is written under this take-over's server and fence, or a later one, before its own barrier.
  *
@@ -20,7 +21,7 @@ export interface TakeOver {
   /** Identities of this database, its own and all ancestors'. */
   readonly known: ReadonlySet<string>;
   /** This take-over's own barrier, as acknowledged. */
-  readonly own: { readonly fence: number; readonly server: string; readonly offset: number };
+  readonly own: Origin & { readonly fence: number; readonly offset: number };
   /** First offset that the partition still has: above 0, retention took something. Judged only where nothing is remembered. */
   readonly logStart: number;
 }
@@ -39,6 +40,8 @@ export interface Fold {
   readonly highest: ReadonlyMap<string, number>;
   /** Most relays that a barrier named: what partition 0 says of a number that a fail-over forgot. 0 = no barrier yet. */
   readonly relays: number;
+  /** This database is an older copy: it goes on only once it has raised its generation to this. 0 = it need not. */
+  readonly claim: number;
 }
 
 export interface SettleStep {
@@ -53,7 +56,7 @@ export type Judgement =
 
 export function beginFold(takeOver: TakeOver): Fold {
   const { settled } = takeOver;
-  return { takeOver, settled, started: false, done: false, server: null, highest: new Map(), relays: 0 };
+  return { takeOver, settled, started: false, done: false, server: null, highest: new Map(), relays: 0, claim: 0 };
 }
 
 /** The next records in order. What lies behind the own barrier is not looked at. */
@@ -81,12 +84,12 @@ function wrongStart({ takeOver, settled }: Fold, { offset, record }: PlacedRecor
   const found = shownRecord(record, offset);
   const fresh = settled.kind === 'none';
   if (fresh !== settled.offset < 0 || (fresh && settled.seq !== 0)) {
-    return ledgerHalt('row_invalid', `Postgres remembers ${shownSettled(settled)}, Kafka's ledger has ${found}`);
+    return ledgerHalt('row_invalid', `Postgres remembers ${shownSettled(settled)}`, `Kafka's ledger has ${found}`);
   }
   if (fresh) {
     if (takeOver.logStart <= 0) return null;
     const left = `Kafka's ledger has lost what was before offset ${takeOver.logStart} and begins with ${found}`;
-    return ledgerHalt('history_incomplete', `Postgres remembers no record of this relay, ${left}`);
+    return ledgerHalt('history_incomplete', 'Postgres remembers no record of this relay', left);
   }
   const same =
     offset === settled.offset &&
@@ -94,7 +97,7 @@ function wrongStart({ takeOver, settled }: Fold, { offset, record }: PlacedRecor
     record.fence === settled.fence &&
     (record.kind === 'barrier' || record.seq === settled.seq);
   if (same) return null;
-  return ledgerHalt('record_changed', `Postgres remembers ${shownSettled(settled)}, Kafka's ledger has ${found}`);
+  return ledgerHalt('record_changed', `Postgres remembers ${shownSettled(settled)}`, `Kafka's ledger has ${found}`);
 }
 
 function wrongNext(fold: Fold, placed: PlacedRecord): LedgerHalt | null {
@@ -102,15 +105,15 @@ function wrongNext(fold: Fold, placed: PlacedRecord): LedgerHalt | null {
   const { offset, record } = placed;
   const { own, known } = takeOver;
   if (started && offset <= settled.offset) {
-    const sides = `Postgres is at ${shownSettled(settled)}, after it ${shownRecord(record, offset)} was read from Kafka`;
-    return ledgerHalt('out_of_order', sides);
+    const kafka = `after it ${shownRecord(record, offset)} was read from Kafka`;
+    return ledgerHalt('out_of_order', `Postgres is at ${shownSettled(settled)}`, kafka);
   }
   const isOwn = record.kind === 'barrier' && record.fence === own.fence && record.server === own.server;
   if (offset > own.offset || (offset === own.offset && !isOwn)) return noBarrier(fold, shownRecord(record, offset));
   if (record.kind === 'batch') return started || settled.kind === 'none' ? wrongBatch(fold, record, offset) : null;
-  if (known.has(record.server)) return null;
-  const knows = `Postgres is ${own.server} and knows ${known.size} identities of its own`;
-  return ledgerHalt('newer_database', `${knows}, Kafka's ledger has ${shownRecord(record, offset)}, not one of them`);
+  if (placeOf(record, own, known, takeOver.settled) !== 'newer') return null;
+  const kafka = `Kafka's ledger has at offset ${offset} a barrier of ${shownOrigin(record)}, fence ${record.fence}, which this database does not know`;
+  return ledgerHalt('newer_database', `Postgres is ${shownOrigin(own)}`, kafka, record.generation);
 }
 
 /** F2, F4 and F5 of a batch that is not settled yet. */
@@ -119,8 +122,9 @@ function wrongBatch({ takeOver, settled, server, highest }: Fold, batch: Batch, 
   const found = `Kafka's ledger has ${shownRecord(batch, offset)}`;
   if (batch.seq !== settled.seq + 1) {
     const lost = takeOver.settled.kind === 'none' && settled.seq === 0;
-    const sides = `Postgres remembers ${shownSettled(takeOver.settled)}, batch ${settled.seq + 1} is next, but ${found}`;
-    return ledgerHalt(lost ? 'history_incomplete' : 'seq_gap', sides);
+    const postgres = `Postgres remembers ${shownSettled(takeOver.settled)}`;
+    const kafka = `batch ${settled.seq + 1} is next, but ${found}`;
+    return ledgerHalt(lost ? 'history_incomplete' : 'seq_gap', postgres, kafka);
   }
   const inForce = settled.kind !== 'none' && batch.fence === settled.fence;
   const overtaken = server !== null && batch.fence < (highest.get(server) ?? 0);
@@ -128,8 +132,8 @@ function wrongBatch({ takeOver, settled, server, highest }: Fold, batch: Batch, 
   if (inForce && !overtaken && !givenTwice) return null;
   const barrier =
     settled.kind === 'none' ? 'no barrier' : `fence ${settled.fence} of ${server ?? 'an earlier take-over'}`;
-  const sides = `Postgres gave fence ${own.fence} of ${own.server} to this take-over, ${found} before it, after ${barrier}`;
-  return ledgerHalt('fence_order', sides);
+  const postgres = `Postgres gave fence ${own.fence} of ${own.server} to this take-over`;
+  return ledgerHalt('fence_order', postgres, `${found} before it, after ${barrier}`);
 }
 
 function advanced(fold: Fold, { offset, record }: PlacedRecord): Fold {
@@ -144,7 +148,12 @@ function advanced(fold: Fold, { offset, record }: PlacedRecord): Fold {
     server: record.server,
     highest: raised(fold.highest, record),
     relays: Math.max(fold.relays, record.relays),
+    claim: claimed(fold, record),
   };
+}
+
+function claimed({ claim, takeOver: { own, known, settled } }: Fold, record: Barrier): number {
+  return placeOf(record, own, known, settled) === 'lost' ? Math.max(claim, record.generation + 1) : claim;
 }
 
 function raised(highest: ReadonlyMap<string, number>, { server, fence }: Barrier): ReadonlyMap<string, number> {
@@ -153,6 +162,6 @@ function raised(highest: ReadonlyMap<string, number>, { server, fence }: Barrier
 
 function noBarrier({ takeOver }: Fold, found: string): LedgerHalt {
   const { fence, offset } = takeOver.own;
-  const side = `Postgres gave fence ${fence}, Kafka acknowledged its barrier at offset ${offset}, but its ledger has ${found}`;
-  return ledgerHalt('barrier_missing', side);
+  const kafka = `Kafka acknowledged its barrier at offset ${offset}, but its ledger has ${found}`;
+  return ledgerHalt('barrier_missing', `Postgres gave fence ${fence}`, kafka);
 }

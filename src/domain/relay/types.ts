@@ -17,10 +17,25 @@ export interface MemberGroup {
   readonly members: readonly Member[];
 }
 
-export interface Barrier {
+/** Which Postgres server wrote, and where it stands among those that descend from one another (lineage.ts). */
+export interface Origin {
+  /** S: another one after each start, promotion and restore. */
+  readonly server: string;
+  /** Of the cluster: the same on all its physical copies. */
+  readonly system: string;
+  /** Raised by each promotion. */
+  readonly timeline: number;
+  /** Where its own log stood when this database met it first, in bytes. */
+  readonly wal: number;
+  /** Raised by a database that replaces one elsewhere. */
+  readonly generation: number;
+}
+
+export interface Barrier extends Origin {
   readonly kind: 'barrier';
   readonly fence: number;
-  readonly server: string;
+  /** The offset of L when the take-over began, -1 for none. */
+  readonly from: number;
   /** Number of relays that is in force, only meaningful in partition 0. */
   readonly relays: number;
 }

@@ -25,6 +25,8 @@ export class LedgerReader {
     private readonly decode: Decode,
     /** Without anything new for so long (ms) the read is given up: KAFKA_TIMEOUT. */
     private readonly patienceMs: number,
+    /** Reads on over records that are not sealed by this installation. */
+    private readonly skipsForged = false,
   ) {}
 
   /**
@@ -41,6 +43,7 @@ export class LedgerReader {
       const fetched = await this.#fetch(next);
       for (const { offset, value } of committedFrom(fetched, next, upTo)) {
         const record = this.#decoded(value, offset);
+        if (record === null) continue;
         chunk.push({ offset, record });
         members += record.kind === 'barrier' ? 0 : record.groups.reduce((sum, group) => sum + group.members.length, 0);
         if (chunk.length < CHUNK_RECORDS && members < CHUNK_MEMBERS) continue;
@@ -71,12 +74,13 @@ export class LedgerReader {
     }
   }
 
-  #decoded(value: Buffer | null, offset: number): LedgerRecord {
+  #decoded(value: Buffer | null, offset: number): LedgerRecord | null {
     try {
       return this.decode(value ?? Buffer.alloc(0));
     } catch (error) {
       if (!(error instanceof LedgerRecordError)) throw error;
       const { kind, message } = error;
+      if (kind === 'forged' && this.skipsForged) return null;
       const remedy =
         kind === 'forged'
           ? 'Find out who wrote it, and check that this database and its ledger key belong to this topic.'

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { LedgerRecord } from '../../domain/relay/types';
+import type { Barrier, LedgerRecord } from '../../domain/relay/types';
 import { ByteWriter } from '../../sinks/kafka/byte-writer';
 import { readGroups, readText, writeGroups, writeText } from './members';
 import { readByte, readUnsigned, writeUnsigned } from './varints';
@@ -26,7 +26,7 @@ export class LedgerRecordError extends Error {
 /**
  * Bytes of ledger records: version, kind, fence, then what the kind has, then the seal.
  *
- *   barrier   server's identity as text, relays        batch   seq, groups (members.ts)
+ *   barrier   server and cluster as text, timeline, wal, generation, from + 1, relays        batch   seq, groups (members.ts)
  *
  * The seal covers the installation and the relay too: a record that is copied into another partition or cluster is refused.
  * Numbers are varints. The key is kept with the database, so that whoever may write the topic still cannot make members up.
@@ -49,7 +49,10 @@ export class LedgerCodec {
     writeUnsigned(writer, record.fence);
     if (record.kind === 'barrier') {
       writeText(writer, record.server);
-      writeUnsigned(writer, record.relays);
+      writeText(writer, record.system);
+      for (const number of [record.timeline, record.wal, record.generation, record.from + 1, record.relays]) {
+        writeUnsigned(writer, number);
+      }
     } else {
       writeUnsigned(writer, record.seq);
       writeGroups(writer, record.groups);
@@ -91,7 +94,14 @@ function read(from: Cursor): LedgerRecord {
 function readKind(from: Cursor): LedgerRecord {
   const kind = readByte(from);
   const fence = readUnsigned(from);
-  if (kind === BARRIER) return { kind: 'barrier', fence, server: readText(from), relays: readUnsigned(from) };
+  if (kind === BARRIER) return readBarrier(from, fence);
   if (kind === BATCH) return { kind: 'batch', fence, seq: readUnsigned(from), groups: readGroups(from) };
   throw new RangeError(`kind ${kind} is not known`);
+}
+
+function readBarrier(from: Cursor, fence: number): Barrier {
+  const [server, system] = [readText(from), readText(from)];
+  const [timeline, wal, generation] = [readUnsigned(from), readUnsigned(from), readUnsigned(from)];
+  const [above, relays] = [readUnsigned(from), readUnsigned(from)];
+  return { kind: 'barrier', fence, server, system, timeline, wal, generation, from: above - 1, relays };
 }

@@ -76,8 +76,14 @@ export class RelayProducer {
   /**
    * T3: the partition's records from `from` (0 or less = the log's start) to `upTo`, both included, a chunk at a time.
    * Rejects with LEDGER_MISMATCH (`details.kind`: log-start, log-end, forged, unreadable), or KAFKA_TIMEOUT while `upTo` cannot be read yet.
+   * `skipsForged`: reads on over records that are not sealed by this installation.
    */
-  async readLedger(from: number, upTo: number, onChunk: OnChunk): Promise<void> {
+  async readLedger(
+    from: number,
+    upTo: number,
+    onChunk: OnChunk,
+    options: { readonly skipsForged?: boolean } = {},
+  ): Promise<void> {
     const { kafka, codec } = this.settings;
     const [connections = this.#connect()] = this.#connections;
     const log = new LedgerLog(connections, { topic: kafka.ledgerTopic, partition: this.relay });
@@ -92,7 +98,7 @@ export class RelayProducer {
     };
     try {
       await this.#step('ready', 'reading the ledger', () =>
-        new LedgerReader(log, decode, kafka.requestTimeoutMs).read(from, upTo, handOn),
+        new LedgerReader(log, decode, kafka.requestTimeoutMs, options.skipsForged).read(from, upTo, handOn),
       );
     } catch (error) {
       throw own === null ? error : (own as { readonly error: unknown }).error;

@@ -6,6 +6,16 @@ import { OutboxError } from '../../domain/errors';
  */
 export const SERVER = `concat(extract(epoch from pg_postmaster_start_time()), '/', pg_relation_filepath('outbox.relays'))`;
 
+/**
+ * Where the server stands among its copies, for a barrier. The timeline is that of the log that is written now: the control file names it only
+ * after the first checkpoint of a promoted server.
+ */
+export const ORIGIN = `(select system_identifier::text from pg_control_system()) as system,
+  ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint::float8 as timeline`;
+
+/** Where the server's own log stands, in bytes. */
+export const WAL = `pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint`;
+
 /** A relay as its holder has it since the last take-over. Every statement of the relay requires fence and server in itself. */
 export interface HeldRelay {
   readonly relay: number;

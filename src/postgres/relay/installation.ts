@@ -17,13 +17,15 @@ export async function readLedgerKey(db: Db): Promise<{ readonly key: Buffer; rea
   return { key: Buffer.from(row.key, 'hex'), relays: row.relays };
 }
 
-/** Remembers which topic is the ledger, unless one is remembered already; answers the one that is. */
-export async function rememberLedger(db: Db, id: string): Promise<string> {
+/** Remembers which topic is the ledger, unless one is remembered already; `anew`: whatever is. Answers the one that is remembered then. */
+export async function rememberLedger(db: Db, id: string, anew = false): Promise<string> {
   const [row] = await query<{ id: string }>(
     db,
-    `with remembered as (update outbox.installation set ledger_id = $1 where ledger_id is null returning ledger_id)
+    `with remembered as (
+       update outbox.installation set ledger_id = $1 where ledger_id is null or ($2 and ledger_id <> $1) returning ledger_id
+     )
      select coalesce((select ledger_id from remembered), (select ledger_id from outbox.installation), $1) as id`,
-    [id],
+    [id, anew],
   );
   return row?.id ?? id;
 }

@@ -12,6 +12,8 @@ import type { ResultRow, SettleResult } from './settle';
 export interface RecoverResult extends SettleResult {
   /** Members that this database does not have: a fail-over lost them after they were published. */
   readonly strangers: number;
+  /** Of those: another event of the same tenant has the id by now. */
+  readonly idsGivenAgain: number;
   /** Members of tenants that this database does not have: those were deleted. */
   readonly ofDeleted: number;
   /** Of both, decimal string; '0' without any. */
@@ -34,7 +36,11 @@ interface LedgerBatch {
 export async function recoverChunk(
   db: Db,
   held: HeldRelay,
-  chunk: { readonly before: number; readonly next: Settled; readonly batches: readonly LedgerBatch[] },
+  chunk: {
+    readonly before: number;
+    readonly next: Settled;
+    readonly batches: readonly LedgerBatch[];
+  },
 ): Promise<RecoverResult> {
   const all = chunk.batches.flatMap(({ seq, groups }) =>
     groups.flatMap(({ publisher: { tenant }, members: some }) => some.map((member) => ({ ...member, tenant, seq }))),
@@ -44,7 +50,9 @@ export async function recoverChunk(
     replayId === null ? [] : [{ ...rest, replayId, partition: null, offset: null }],
   );
   const some = copies.length > 0;
-  const rows = await query<ResultRow & { strangers: number; ofDeleted: number; highestStranger: string }>(
+  const rows = await query<
+    ResultRow & { strangers: number; idsGivenAgain: number; ofDeleted: number; highestStranger: string }
+  >(
     db,
     `with held as materialized (
        update outbox.relays set ledger_offset = $5, ledger_kind = $6, ledger_seq = $7, ledger_fence = $8, updated_at = clock_timestamp(),
@@ -71,12 +79,14 @@ export async function recoverChunk(
        ${some ? COPIES_LEFT : ''}
        on conflict do nothing returning 1
      ), strange as (
-       select s.id, t.tenant_id is not null as known
+       select s.id, t.tenant_id is not null as known,
+              exists (select from outbox.events e where e.tenant_id = s.tenant and e.event_id = s.id) as again
        from (select tenant, id from m where status is null ${some ? 'union all select tenant, id from found where not known' : ''}) s
        left join outbox.tenants t on t.tenant_id = s.tenant
      )
      select c.tenant_id as tenant, c.destination, c.shard::int, c.n::float8 as events, c.copies::float8, c.bytes::float8,
             (select count(*)::int from rest) as unsettled, (select count(*)::int from strange where known) as strangers,
+            (select count(*)::int from strange where again) as "idsGivenAgain",
             (select count(*)::int from strange where not known) as "ofDeleted",
             (select coalesce(max(id), 0)::text from strange) as "highestStranger"
      from held left join counted c on true`,
@@ -98,6 +108,7 @@ export async function recoverChunk(
   return {
     ...toResult(held, rows, 'taking over'),
     strangers: first?.strangers ?? 0,
+    idsGivenAgain: first?.idsGivenAgain ?? 0,
     ofDeleted: first?.ofDeleted ?? 0,
     highestStranger: first?.highestStranger ?? '0',
   };

@@ -1,6 +1,16 @@
+import type { LedgerHaltReason } from '../../domain/relay/ledger-halt';
 import type { Db } from '../query';
 import { query } from '../query';
 import { SERVER } from './holds';
+
+/** Both sides of a halt; `why`: both in one text, with the remedy. */
+export interface HaltedRelay {
+  readonly why: string;
+  readonly since: string;
+  readonly reason: LedgerHaltReason;
+  readonly postgres: string;
+  readonly kafka: string;
+}
 
 /** A relay as operators see it. Times are ms since epoch. */
 export interface ListedRelay {
@@ -18,8 +28,7 @@ export interface ListedRelay {
   readonly ledger: { readonly offset: number; readonly kind: string; readonly seq: number; readonly fence: number };
   /** When L moved last: with a batch or a barrier. */
   readonly movedAt: number | null;
-  /** The text has both sides. */
-  readonly halted: { readonly why: string; readonly since: string } | null;
+  readonly halted: HaltedRelay | null;
   /** Members that the ledger names and this database does not have, since ever. */
   readonly strangers: number;
   /** Sent, and not marked yet because their rows were locked. */

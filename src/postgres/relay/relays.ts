@@ -1,14 +1,16 @@
 import { OutboxError } from '../../domain/errors';
 import type { PublisherRef } from '../../domain/publisher';
-import type { Settled } from '../../domain/relay/types';
+import type { Origin, Settled } from '../../domain/relay/types';
+import type { LedgerHalt } from '../../domain/relay/ledger-halt';
 import type { Db } from '../query';
 import { query } from '../query';
-import { HELD, HOLDS, SERVER, UNRECOVERED, holdValues, lostRelay } from './holds';
+import { GENERATION } from './generation';
+import { HELD, HOLDS, ORIGIN, SERVER, UNRECOVERED, WAL, holdValues, lostRelay } from './holds';
 import type { HeldRelay } from './holds';
 import { ASKS } from './lanes';
 
 /** What a take-over finds. */
-export interface TakenRelay extends HeldRelay {
+export interface TakenRelay extends HeldRelay, Origin {
   /** L, up to which everything in the relay's partition is settled. */
   readonly settled: Settled;
   /** Every identity of this database; a barrier of another one means that a newer database exists. */
@@ -17,6 +19,8 @@ export interface TakenRelay extends HeldRelay {
   readonly relays: number;
   /** The ledger topic's identity that was remembered when it was made; null = not yet. */
   readonly ledgerId: string | null;
+  /** An operator has chosen the ledger as it is now. */
+  readonly adopting: boolean;
 }
 
 /**
@@ -36,13 +40,19 @@ export async function takeRelay(db: Db, relay: number, holder: string, leaseMs: 
     servers: string[];
     relays: number;
     ledgerId: string | null;
+    adopting: boolean;
+    system: string;
+    timeline: number;
+    wal: number;
+    generation: number;
   }>(
     db,
     `with known as (
-       insert into outbox.servers (server) select ${SERVER} on conflict do nothing
+       insert into outbox.servers as s (server, wal) values (${SERVER}, ${WAL})
+       on conflict (server) do update set first_at = s.first_at returning s.wal
      ), taken as (
-       insert into outbox.relays as r (relay, fence, server, holder, lease_until)
-       values ($1, 1, ${SERVER}, $2, clock_timestamp() + $3::int * interval '1 ms')
+       insert into outbox.relays as r (relay, fence, server, holder, lease_until, generation)
+       values ($1, 1, ${SERVER}, $2, clock_timestamp() + $3::int * interval '1 ms', ${GENERATION})
        on conflict (relay) do update
          set fence = r.fence + 1, server = excluded.server, holder = excluded.holder, lease_until = excluded.lease_until,
              updated_at = clock_timestamp()
@@ -51,8 +61,9 @@ export async function takeRelay(db: Db, relay: number, holder: string, leaseMs: 
      )
      select t.fence::float8, t.server, t.ledger_offset::float8 as offset, t.ledger_kind as kind, t.ledger_seq::float8 as seq,
             t.ledger_fence::float8 as "ledgerFence", t.halted, i.relays::int, i.ledger_id as "ledgerId",
+            t.adopting is not null as adopting, t.generation::float8, k.wal::float8, ${ORIGIN},
             array(select server from outbox.servers union select t.server) as servers
-     from taken t cross join outbox.installation i`,
+     from taken t cross join known k cross join outbox.installation i`,
     [relay, holder, leaseMs],
   );
   if (row === undefined) {
@@ -61,15 +72,26 @@ export async function takeRelay(db: Db, relay: number, holder: string, leaseMs: 
   if (row.halted !== null) {
     throw new OutboxError('LEDGER_MISMATCH', row.halted.why, { details: { relay } });
   }
-  const { fence, server, servers, relays, ledgerId, offset, kind, seq, ledgerFence } = row;
-  return { relay, fence, server, servers, relays, ledgerId, settled: { offset, kind, seq, fence: ledgerFence } };
+  const { fence, server, servers, relays, ledgerId, adopting, offset, kind, seq, ledgerFence } = row;
+  const { system, timeline, wal, generation } = row;
+  const origin = { server, system, timeline, wal, generation };
+  return {
+    relay,
+    fence,
+    ...origin,
+    servers,
+    relays,
+    ledgerId,
+    adopting,
+    settled: { offset, kind, seq, fence: ledgerFence },
+  };
 }
 
 /** The end of T4: every older fence is taken over, on this server. */
 export async function markRecovered(db: Db, held: HeldRelay): Promise<void> {
   const rows = await query(
     db,
-    `update outbox.relays set closed = $2::bigint - 1, recovered_on = $3, updated_at = clock_timestamp() where ${HOLDS} returning 1`,
+    `update outbox.relays set closed = $2::bigint - 1, recovered_on = $3, adopting = null, updated_at = clock_timestamp() where ${HOLDS} returning 1`,
     holdValues(held),
   );
   if (rows.length === 0) throw lostRelay(held, 'ending a take-over');
@@ -109,13 +131,15 @@ export async function adoptPublishers(db: Db, held: HeldRelay): Promise<{ adopte
   return { adopted, left: Math.max(0, (rows[0]?.left ?? 0) - adopted.length) };
 }
 
-/** Stops a relay until an operator has decided: both sides are in `why`. Rejects with FENCED when it is lost: an outdated take-over halts nobody. */
-export async function haltRelay(db: Db, held: HeldRelay, why: string): Promise<void> {
+/** Stops a relay until an operator has decided. Rejects with FENCED when it is lost: an outdated take-over halts nobody. */
+export async function haltRelay(db: Db, held: HeldRelay, halt: LedgerHalt): Promise<void> {
+  const { reason, postgres, kafka, generation, text } = halt;
+  const halted = { why: text.slice(0, 4_000), reason, postgres, kafka: kafka.slice(0, 4_000), generation };
   const rows = await query(
     db,
-    `update outbox.relays set halted = jsonb_build_object('why', $4::text, 'since', clock_timestamp()), updated_at = clock_timestamp()
+    `update outbox.relays set halted = $4::jsonb || jsonb_build_object('since', clock_timestamp()), updated_at = clock_timestamp()
      where ${HOLDS} returning 1`,
-    [...holdValues(held), why.slice(0, 4_000)],
+    [...holdValues(held), JSON.stringify(halted)],
   );
   if (rows.length === 0) throw lostRelay(held, 'halting');
 }

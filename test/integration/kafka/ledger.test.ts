@@ -4,6 +4,7 @@ import type { RelayKafka } from '../../../src/kafka/relay-kafka';
 import { createTopic, quietKafka } from '../../support/kafka';
 import { failure } from '../../support/kafka-bare';
 import {
+  barrierOf,
   openRelay,
   readAll,
   relayBatch,
@@ -50,7 +51,7 @@ describe('the ledger’s topic', () => {
       admin.createTopics({ topics: [{ topic: kafka.ledgerTopic, numPartitions: 2, configEntries }] }),
     );
     const error = await failure(kafka.ensureLedger({ partitions: RELAYS, singleBroker: true }));
-    for (const remedy of ['cleanup.policy=delete', 'Add partitions', 'Set retention.ms to 2592000000']) {
+    for (const remedy of ['cleanup.policy=delete', 'Run "migrate up"', 'Set retention.ms to 2592000000']) {
       expect(error.message).toContain(remedy);
     }
     expect(await kafka.ledgerState()).toMatchObject({ partitions: 2, retentionMs: 3_600_000 });
@@ -59,8 +60,7 @@ describe('the ledger’s topic', () => {
   it('that is missing is no fault of any event', async () => {
     const producer = kafka.open(0);
     await producer.initialise(20_000);
-    const barrier = { kind: 'barrier', fence: 1, server: 's', relays: 1 } as const;
-    const error = await failure(producer.writeBarrier(barrier));
+    const error = await failure(producer.writeBarrier(barrierOf(1)));
     expect([error.code, error.details['ledger']]).toEqual(['KAFKA_UNAVAILABLE', true]);
     expect(error.message).toContain('migrate up');
   });

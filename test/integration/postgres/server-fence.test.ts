@@ -1,3 +1,4 @@
+import { ledgerHalt } from '../../../src/domain/relay/ledger-halt';
 import type { Pool } from 'pg';
 import { countByStatus } from '../../../src/postgres/events';
 import { createPool } from '../../../src/postgres/pool';
@@ -92,7 +93,7 @@ it.each(WAYS)(
     await expect(retryUnsettled(pool, held)).rejects.toMatchObject(fenced);
     await expect(adoptPublishers(pool, held)).rejects.toMatchObject(fenced);
     await expect(markRecovered(pool, held)).rejects.toMatchObject(fenced);
-    await haltRelay(pool, held, 'nobody hears of it').catch(() => undefined);
+    await haltRelay(pool, held, ledgerHalt('seq_gap', 'nobody', 'hears of it')).catch(() => undefined);
     await setAside(pool, held, [{ ref, events: [{ id: other, lane: 2 }], revision: 0 }]).catch(() => undefined);
     expect(await facts()).toEqual(before);
 

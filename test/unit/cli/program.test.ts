@@ -32,6 +32,8 @@ test('what cannot be undone needs --yes', () => {
     'held release',
     'key revoke',
     'parked skip',
+    'relays adopt-database',
+    'relays adopt-ledger',
     'replay cancel',
     'replay ids',
     'replay tenant',

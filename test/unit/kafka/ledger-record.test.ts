@@ -21,7 +21,17 @@ const group = fc.record({
   members: fc.array(member),
 });
 const record: fc.Arbitrary<LedgerRecord> = fc.oneof(
-  fc.record({ kind: fc.constant('barrier' as const), fence: natural, server: text, relays: natural }),
+  fc.record({
+    kind: fc.constant('barrier' as const),
+    fence: natural,
+    server: text,
+    system: text,
+    timeline: natural,
+    wal: natural,
+    generation: natural,
+    from: fc.oneof(fc.constant(-1), fc.nat()),
+    relays: natural,
+  }),
   fc.record({ kind: fc.constant('batch' as const), fence: natural, seq: natural, groups: fc.array(group) }),
 );
 
@@ -98,11 +108,12 @@ describe('records of the ledger', () => {
     expect(refusal(sealed(Buffer.of(1, 9, 0)))).toBe('unreadable'); // kind
     expect(refusal(sealed(Buffer.of(1, 1, 0, 0, 0, 0)))).toBe('unreadable'); // more than a barrier
     expect(refusal(sealed(Buffer.of(1, 2, 0, 1, 0, 255, 255, 255, 255, 15)))).toBe('unreadable'); // a count beyond the end
-    expect(refusal(sealed(Buffer.of(1, 1, 0, 0, 0)))).toBe('believed');
+    expect(refusal(sealed(Buffer.of(1, 1, 0, 0, 0, 0, 0, 0, 0, 0)))).toBe('believed');
   });
 
   it('are not written with what would be read differently', () => {
-    const barrier = { kind: 'barrier', fence: 1, server: 'a\ud800', relays: 1 } as const;
+    const origin = { server: 'a\ud800', system: '', timeline: 1, wal: 0, generation: 0 };
+    const barrier = { ...origin, kind: 'barrier', fence: 1, from: -1, relays: 1 } as const;
     expect(() => codec.encode(barrier, 0)).toThrow('well-formed');
     expect(() => codec.encode({ ...barrier, server: '', fence: -1 }, 0)).toThrow('natural');
     expect(() => codec.encode({ ...barrier, server: '', fence: 2 ** 53 }, 0)).toThrow('natural');

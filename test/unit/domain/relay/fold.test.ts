@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { LedgerHaltReason } from '../../../../src/domain/relay/ledger-halt';
-import type { Batch, PlacedRecord, Settled } from '../../../../src/domain/relay/types';
-import { NOTHING, log, read, settledAt } from './ledger-log';
+import type { Barrier, Batch, PlacedRecord, Settled } from '../../../../src/domain/relay/types';
+import { NOTHING, log, originOf, read, settledAt } from './ledger-log';
 import type { Log, Read } from './ledger-log';
 
 const RUNS = { numRuns: 200 };
@@ -32,7 +32,7 @@ function replaced(records: readonly PlacedRecord[], index: number, part: object)
 
 function expectHalt({ halt }: Read, ...reasons: LedgerHaltReason[]): void {
   expect(reasons).toContain(halt?.reason);
-  expect(halt?.text).toMatch(/Postgres .*Kafka.*\. [A-Z].*outboxctl halted show` and choose there\.$/);
+  expect(halt?.text).toMatch(/Postgres .*Kafka.*\. [A-Z].*outboxctl halted show` names the ways out\.$/);
 }
 
 /** For any log, with L anywhere before the own barrier (-1 = nothing remembered), a size of chunks and a number to choose with. */
@@ -79,7 +79,7 @@ describe('what a take-over concludes from the ledger', () => {
       const parts = [
         { fence: record.fence + 1 },
         record.kind === 'batch' ? { seq: record.seq + 1 } : { kind: 'batch', seq: settledAt(known.records, index).seq },
-        { kind: record.kind === 'batch' ? 'barrier' : 'batch', server: known.own.server, relays: 1 },
+        { ...originOf(known.own.server), kind: record.kind === 'batch' ? 'barrier' : 'batch', relays: 1 },
       ];
       const part = parts[n % parts.length] as object;
       expectHalt(takeOver(known, index, chunk, replaced(known.records, index, part)), 'record_changed');
@@ -110,6 +110,20 @@ describe('what a take-over concludes from the ledger', () => {
       const barrier = some(behind(known.records, index, 'barrier'), n);
       const newer = replaced(known.records, barrier, { server: 'server-of-another' });
       expectHalt(takeOver(known, index, chunk, newer), 'newer_database');
+    });
+  });
+
+  it('goes on behind a server that this database replaces, and says so where it is an older copy itself', () => {
+    everywhere((known, index, chunk, n) => {
+      const barrier = some(behind(known.records, index, 'barrier'), n);
+      const of = (part: object): Read =>
+        takeOver(known, index, chunk, replaced(known.records, barrier, { server: 'forgotten', ...part }));
+      const older = of({ timeline: known.own.timeline - 1 });
+      expect([older.halt, older.claim]).toEqual([null, 0]);
+      const from = known.records[barrier]?.offset ?? 0;
+      const lost = of({ wal: known.own.wal + 1, from });
+      expect([lost.halt, lost.claim]).toEqual([null, known.own.generation + 1]);
+      expect(lost.settled).toEqual(older.settled);
     });
   });
 
@@ -145,9 +159,9 @@ describe('what a take-over concludes from the ledger', () => {
       const { fence, server, offset } = known.own;
       const before = known.records.slice(0, -1);
       const { seq } = settledAt(before, before.length - 1);
-      const twin = { kind: 'barrier', fence: fence + (n % 3), server, relays: 32 } as const;
+      const twin: Barrier = { ...originOf(server), kind: 'barrier', fence: fence + (n % 3), from: -1, relays: 32 };
       const batch: Batch = { kind: 'batch', fence: twin.fence, seq: seq + 1, groups: [] };
-      const own: PlacedRecord = { offset: offset + 4, record: { kind: 'barrier', fence, server, relays: 32 } };
+      const own: PlacedRecord = { offset: offset + 4, record: { ...twin, fence } };
       const twice = { ...known, own: { ...known.own, offset: offset + 4 } };
       const records = [...before, { offset, record: twin }, { offset: offset + 2, record: batch }, own];
       expectHalt(takeOver(twice, index, chunk, records), 'fence_order');

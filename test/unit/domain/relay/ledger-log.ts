@@ -2,13 +2,18 @@ import fc from 'fast-check';
 import { beginFold, judge, unfinished } from '../../../../src/domain/relay/fold';
 import type { SettleStep, TakeOver } from '../../../../src/domain/relay/fold';
 import type { LedgerHalt } from '../../../../src/domain/relay/ledger-halt';
-import type { PlacedRecord, Settled } from '../../../../src/domain/relay/types';
+import type { Origin, PlacedRecord, Settled } from '../../../../src/domain/relay/types';
 
 /** A partition as honest relays write it, the last record being the barrier of the take-over that reads it. */
 export interface Log {
   readonly records: readonly PlacedRecord[];
   readonly known: ReadonlySet<string>;
   readonly own: TakeOver['own'];
+}
+
+/** All on one cluster, its timeline and its generation. */
+export function originOf(server: string): Origin {
+  return { server, system: 'cluster', timeline: 7, wal: 1_000, generation: 3 };
 }
 
 type Step = { readonly do: 'batch' | 'takeOver' | 'late' | 'failOver' | 'abort'; readonly by: number };
@@ -34,7 +39,7 @@ export const log: fc.Arbitrary<Log> = fc.array(step, { maxLength: 60, size: 'max
     offset += 2; // its commit marker
   };
   const barrier = (of: number, server: string, relays = 32): void =>
-    append({ kind: 'barrier', fence: of, server, relays });
+    append({ ...originOf(server), kind: 'barrier', fence: of, from: -1, relays });
   const takeOver = (): void => {
     fence += 1;
     barrier(fence, servers.at(-1) ?? '', 32 + ((records.length * 7) % 5));
@@ -56,7 +61,7 @@ export const log: fc.Arbitrary<Log> = fc.array(step, { maxLength: 60, size: 'max
     }
   }
   const last = records.at(-1) as PlacedRecord;
-  return { records, known: new Set(servers), own: { fence, server: servers.at(-1) ?? '', offset: last.offset } };
+  return { records, known: new Set(servers), own: { ...originOf(servers.at(-1) ?? ''), fence, offset: last.offset } };
 });
 
 export const NOTHING: Settled = { offset: -1, kind: 'none', seq: 0, fence: 0 };
@@ -74,6 +79,7 @@ export interface Read {
   readonly steps: readonly SettleStep[];
   readonly settled: Settled;
   readonly relays: number;
+  readonly claim: number;
   readonly halt: LedgerHalt | null;
 }
 
@@ -81,11 +87,15 @@ export interface Read {
 export function read(takeOver: TakeOver, records: readonly PlacedRecord[], size: number): Read {
   let fold = beginFold(takeOver);
   const steps: SettleStep[] = [];
+  const result = (halt: LedgerHalt | null): Read => {
+    const { settled, relays, claim } = fold;
+    return { steps, settled, relays, claim, halt };
+  };
   for (let at = 0; at < records.length; at += size) {
     const verdict = judge(fold, records.slice(at, at + size));
-    if (verdict.kind === 'halt') return { steps, settled: fold.settled, relays: fold.relays, halt: verdict };
+    if (verdict.kind === 'halt') return result(verdict);
     fold = verdict.fold;
     steps.push(...verdict.settle);
   }
-  return { steps, settled: fold.settled, relays: fold.relays, halt: unfinished(fold) };
+  return result(unfinished(fold));
 }
