@@ -89,6 +89,11 @@ export const serviceVariables = {
     about:
       'Relays that a worker leases for itself, beside those of workers that died. One keeps two cores busy; more help where Kafka is far away.',
   }),
+  OUTBOX_RELAYS_TOTAL: optional(integer(1, 1_000), {
+    section: 'Publishing',
+    about:
+      'Relays that there are in all, each with a partition of the ledger; 32 at first. It can be raised: set it, run `migrate up`, which adds the partitions, and restart the workers. It is never lowered.',
+  }),
   OUTBOX_LINGER: withDefault(duration(0, 20 * MINUTE), '5m', {
     section: 'Publishing',
     about:

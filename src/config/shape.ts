@@ -54,6 +54,8 @@ export interface Config {
     readonly batchEvents: number;
     readonly batchBytes: number;
     readonly mains: number;
+    /** Null = as many as there are. */
+    readonly total: number | null;
     readonly lingerMs: number;
     readonly singleBroker: boolean;
   };
@@ -128,6 +130,7 @@ export function shape(v: Values, warnings: readonly string[]): Config {
       batchEvents: v.OUTBOX_BATCH_EVENTS,
       batchBytes: v.OUTBOX_BATCH_BYTES,
       mains: v.OUTBOX_RELAYS,
+      total: v.OUTBOX_RELAYS_TOTAL ?? null,
       lingerMs: v.OUTBOX_LINGER,
       singleBroker: v.OUTBOX_LEDGER_SINGLE_BROKER,
     },

@@ -53,6 +53,8 @@ export interface RelayDeps {
   readonly worker: string;
   /** Hands a drain's outcome to the activity that waits for it. Rejects while Temporal cannot be reached; one that is gone is no error. */
   readonly complete: (address: DrainAddress, outcome: DrainOutcome) => Promise<void>;
+  /** How many relays there are to be: the number is raised to it, never lowered. The ledger has a partition for each. */
+  readonly relays: number;
   /** Most events and bytes of one transaction. */
   readonly batchEvents: number;
   readonly batchBytes: number;

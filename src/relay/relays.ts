@@ -175,8 +175,11 @@ export class Relays {
     const lacking = this.mains - own.length + Math.min(stuck, MOST_STUCK);
     const mains = shuffled(free.filter(({ publishers }) => publishers === 0)).slice(0, Math.max(0, lacking));
     for (const { relay } of mains) this.#take(relay, 'lease');
-    const stale = leases.filter(({ stillMs }) => stillMs > this.deps.ledgerRetentionMs / 4);
-    // A take-over writes a barrier and moves L to it.
+    const raises = this.deps.relays > leases.length;
+    const stale = leases.filter(
+      ({ relay, stillMs }) => stillMs > this.deps.ledgerRetentionMs / 4 || (raises && relay === 0),
+    );
+    // A take-over writes a barrier and moves L to it; that of relay 0 raises the number of relays.
     for (const { relay } of stale) this.#relays.get(relay)?.renew();
     const unrecovered = free.filter((one) => (!one.recovered || stale.includes(one)) && !this.#relays.has(one.relay));
     // Beside the leases, which have to be renewed meanwhile: a take-over may take long, and all of them longer.

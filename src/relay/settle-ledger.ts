@@ -49,7 +49,9 @@ export async function settleLedger(
     // An older copy settles nothing behind what shows it: cut here, it would not see that again.
     if (judged.fold.claim > 0 || judged.fold.settled.offset === before) return;
     const batches = judged.settle.map(({ batch }) => batch);
-    const chunk = await recoverChunk(deps.db, held, { before, next: judged.fold.settled, batches });
+    const { relays } = judged.fold;
+    const raised = held.relay === 0 && relays > held.relays ? { relays } : {};
+    const chunk = await recoverChunk(deps.db, held, { before, next: judged.fold.settled, batches, ...raised });
     found.settled += chunk.counts.reduce((sum, { events, copies }) => sum + events + copies, 0);
     found.strangers += chunk.strangers;
     found.idsGivenAgain += chunk.idsGivenAgain;

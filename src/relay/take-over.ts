@@ -46,7 +46,9 @@ export async function takeOver(
   try {
     await producer.initialise(INIT_MS);
     await failpoint('relay_after_init');
-    const { fence, settled, relays } = held;
+    const { fence, settled } = held;
+    // N is raised by relay 0's holder, here, before anybody uses it.
+    const relays = relay === 0 ? Math.max(held.relays, deps.relays) : held.relays;
     const { server, system, timeline, wal, generation } = held;
     const origin = { server, system, timeline, wal, generation };
     const barrier = await producer.writeBarrier({ kind: 'barrier', fence, ...origin, from: settled.offset, relays });

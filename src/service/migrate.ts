@@ -1,8 +1,11 @@
-import { OutboxError } from '../domain/errors';
+import type { Config } from '../config';
+import { OutboxError, errorMessage } from '../domain/errors';
 import { migrate } from '../postgres/migrate';
 import type { MigrateCommand } from '../postgres/migrate';
 import { registerSearchAttributes } from '../temporal/search-attributes';
 import type { TemporalTarget } from '../temporal/client';
+import { layFoundation } from './foundation';
+import { prepareLedger } from './relay-ledger';
 import { provideServers } from './servers';
 
 const DIRECTIONS: readonly string[] = ['up', 'down', 'status'] satisfies MigrateCommand[];
@@ -27,9 +30,24 @@ export async function runMigrate(direction: string): Promise<number> {
     if (direction === 'up' && temporal.address !== null) {
       await prepareTemporal({ address: temporal.address, namespace: temporal.namespace }, print);
     }
+    if (direction === 'up') await prepareRelays(servers.config, print);
     return direction === 'status' && (status.missing.length > 0 || status.unknown.length > 0) ? 1 : 0;
   } finally {
     await servers.stack?.stop();
+  }
+}
+
+/** Makes the relays' ledger. Where Kafka is not there yet a worker makes it when it starts, but adds no partitions. */
+async function prepareRelays(config: Config, print: (line: string) => void): Promise<void> {
+  if (config.kafka.brokers === null || config.temporal.address === null) return;
+  const foundation = await layFoundation(config, 'migrate', 'caller');
+  try {
+    const { topic, partitions } = await prepareLedger(config, foundation);
+    print(`ledger   ${topic} has ${partitions} partitions`);
+  } catch (error) {
+    print(`warning  the ledger is not ready: ${errorMessage(error)}`);
+  } finally {
+    await foundation.close();
   }
 }
 

@@ -20,7 +20,7 @@ export async function checkRelays(pool: Pool): Promise<Finding> {
   const [halted] = relays.filter((relay) => relay.halted !== null);
   if (halted !== undefined) {
     const detail = `relay ${halted.relay} is halted: ${halted.halted?.why ?? ''}`;
-    return { ok: false, detail, remedy: 'Compare both sides: outboxctl halted show.' };
+    return { ok: false, detail, remedy: 'Compare both sides: outboxctl halted show names the ways out.' };
   }
   const unrecovered = relays.filter(({ recovered }) => !recovered).map(({ relay }) => relay);
   if (unrecovered.length > 0) {
@@ -80,8 +80,9 @@ function lateWork({ unsettled, unsettledSeconds, untold }: RelayTroubles): Findi
 }
 
 export function checkRelayLedger(state: LedgerState | null): Finding {
-  if (state === null) return { ok: false, detail: 'it is missing', remedy: 'Start a worker, which makes it.' };
+  if (state === null)
+    return { ok: false, detail: 'it is missing', remedy: 'Run migrate up, or start a worker, which makes it.' };
   const { topic, partitions, replicas, problems } = state;
-  if (problems.length > 0) return { ok: false, detail: problems.join(' '), remedy: 'Alter the topic as it says.' };
+  if (problems.length > 0) return { ok: false, detail: problems.join(' '), remedy: 'Do as it says.' };
   return { ok: true, detail: `topic ${topic} has ${partitions} partitions, replication ${replicas}` };
 }

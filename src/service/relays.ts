@@ -7,7 +7,7 @@ import { createPool } from '../postgres/pool';
 import type { RelayObserver } from '../relay/deps';
 import { Relays } from '../relay/relays';
 import type { Foundation } from './foundation';
-import { openRelayKafka } from './relay-ledger';
+import { openRelayKafka, wantedRelays } from './relay-ledger';
 
 const SHOWN_EVERY_MS = 1_000;
 /** Below the 30 minutes that a drain's activity has. */
@@ -28,8 +28,9 @@ export async function startRelays(
   worker: string,
 ): Promise<RunningRelays> {
   const { logger } = foundation;
-  const { kafka, relays: partitions } = await openRelayKafka(config, foundation);
-  const ledger = await kafka.ensureLedger({ partitions, singleBroker: config.relays.singleBroker });
+  const { kafka, relays: present } = await openRelayKafka(config, foundation);
+  const wanted = wantedRelays(config, present);
+  const ledger = await kafka.ensureLedger({ partitions: wanted, singleBroker: config.relays.singleBroker });
   const pool = createPool(foundation.databaseUrl, {
     max: CONNECTIONS_PER_RELAY * (config.relays.mains + 2),
     applicationName: 'temporal-outbox relays',
@@ -44,6 +45,7 @@ export async function startRelays(
       kafka,
       observer: relayObserver(foundation),
       worker,
+      relays: wanted,
       complete: (address, outcome) => complete(client, address, outcome),
       batchEvents: config.relays.batchEvents,
       batchBytes: config.relays.batchBytes,

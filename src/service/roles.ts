@@ -15,6 +15,7 @@ import { startDemoReader } from './demo-reader';
 import { layFoundation } from './foundation';
 import type { Foundation } from './foundation';
 import { prepareTemporal } from './migrate';
+import { prepareLedger } from './relay-ledger';
 import { provideServers } from './servers';
 import type { Servers } from './servers';
 import { runUntilStopped } from './shutdown';
@@ -39,6 +40,7 @@ export async function runRoles(
     }
     const { config, adminKeyShown } = withAdminKey(servers, print);
     const foundation = await layFoundation(config, roles.join('+'), roles.includes('worker') ? 'drain' : 'caller');
+    if (options.migrate) await prepareLedger(config, foundation);
     if (failpointsActive()) foundation.logger.warn('failpoints are active: this process will misbehave on purpose');
     const running = runUntilStopped(parts, config.shutdownGraceMs + 5_000, foundation.logger);
 

@@ -96,6 +96,7 @@ export async function relayRigOn(
         kafka,
         observer,
         worker: name,
+        relays: RIG_RELAYS,
         complete: ({ activityId }, outcome) => Promise.resolve(waiting.get(activityId)?.(outcome)),
         batchEvents: 100,
         batchBytes: 1_000_000,

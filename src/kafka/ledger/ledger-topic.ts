@@ -25,6 +25,8 @@ export interface LedgerTopicOptions {
   readonly retentionMs?: number;
   /** One replica, for a single broker of a developer; without it three are made, two of which must have a record. */
   readonly singleBroker?: boolean;
+  /** Adds partitions that it lacks. */
+  readonly grows?: boolean;
 }
 
 export interface LedgerState {
@@ -40,18 +42,25 @@ export interface LedgerState {
   readonly problems: readonly string[];
 }
 
-/** Creates the topic unless it is there. Rejects with CONFIG_INVALID if it is not what the protocol needs: it is never changed. */
+/**
+ * Creates the topic unless it is there. Rejects with CONFIG_INVALID if it is not what the protocol needs: but for partitions that it lacks,
+ * where `grows` allows it, it is never changed.
+ */
 export async function ensureLedger(
   connections: Connections,
   topic: string,
   options: LedgerTopicOptions,
   patienceMs: number,
 ): Promise<LedgerState> {
-  if ((await ledgerState(connections, topic)) === null) await create(connections, topic, options);
+  const before = await ledgerState(connections, topic);
+  if (before === null) await create(connections, topic, options);
+  else if (options.grows === true && before.partitions < options.partitions)
+    await addPartitions(connections, topic, options.partitions);
   const state = await new Deadline(patienceMs).retry(
     async () => {
       const now = await ledgerState(connections, topic, options);
-      if (now === null || now.partitions < 1) throw new AnswerError(CODE.LEADER_NOT_AVAILABLE, 'Metadata', topic);
+      const least = options.grows === true ? options.partitions : 1;
+      if (now === null || now.partitions < least) throw new AnswerError(CODE.LEADER_NOT_AVAILABLE, 'Metadata', topic);
       return now;
     },
     (error) => error instanceof AnswerError,
@@ -109,12 +118,27 @@ function* problemsOf(
     yield `${of} goes by the clocks of workers. Set message.timestamp.type=LogAppendTime.`;
   if (wanted === undefined) return;
   if (state.partitions < wanted.partitions)
-    yield `${of} has ${state.partitions} partitions of ${wanted.partitions}. Add partitions.`;
+    yield `${of} has ${state.partitions} partitions of ${wanted.partitions}. Run "migrate up", which adds them.`;
   const kept = wanted.retentionMs ?? 30 * DAY_MS;
   if (state.retentionMs !== -1 && state.retentionMs < kept)
     yield `${of} keeps records for ${state.retentionMs} ms. Set retention.ms to ${kept} or more.`;
   if (wanted.singleBroker !== true && (state.replicas < REPLICAS || state.minInSync < REPLICAS - 1))
     yield `${of} has ${state.replicas} replicas, ${state.minInSync} of which must have a record. Give it ${REPLICAS} and ${REPLICAS - 1}, or allow a single broker.`;
+}
+
+async function addPartitions(connections: Connections, topic: string, count: number): Promise<void> {
+  const { controllerId } = await connections.ask(await connections.any(), 'Metadata', {
+    topics: [topic],
+    allowAutoTopicCreation: false,
+  });
+  const answer = await connections.ask(await connections.byNode(controllerId), 'CreatePartitions', {
+    topicPartitions: [{ topic, count }],
+    timeout: CREATION_MS,
+    validateOnly: false,
+  });
+  const code = answer.topicErrors.find((error) => error.topic === topic)?.errorCode ?? 0;
+  // Somebody else has added them meanwhile: the state is looked at next.
+  if (code !== 0 && code !== INVALID_PARTITIONS) throw new AnswerError(code, 'CreatePartitions', topic);
 }
 
 async function create(connections: Connections, topic: string, options: LedgerTopicOptions): Promise<void> {
@@ -157,3 +181,4 @@ async function create(connections: Connections, topic: string, options: LedgerTo
 }
 
 const INVALID_REPLICATION_FACTOR = 38;
+const INVALID_PARTITIONS = 37;

@@ -30,7 +30,7 @@ interface LedgerBatch {
 
 /**
  * One chunk of T4, one statement: what the ledger names is published, whatever its status says, where the fingerprint is the event's own
- * (ids are given again after a fail-over that lost some). L moves with it. Waits for no row: locked ones go into outbox.unsettled.
+ * (ids are given again after a fail-over that lost some). L moves with it, and N. Waits for no row: locked ones go into outbox.unsettled.
  * Where in Kafka an event lies is not known here. Rejects with FENCED when the relay is lost.
  */
 export async function recoverChunk(
@@ -40,6 +40,8 @@ export async function recoverChunk(
     readonly before: number;
     readonly next: Settled;
     readonly batches: readonly LedgerBatch[];
+    /** Of relay 0: so many relays there are from now on, as a barrier in the chunk says. */
+    readonly relays?: number;
   },
 ): Promise<RecoverResult> {
   const all = chunk.batches.flatMap(({ seq, groups }) =>
@@ -58,7 +60,7 @@ export async function recoverChunk(
        update outbox.relays set ledger_offset = $5, ledger_kind = $6, ledger_seq = $7, ledger_fence = $8, updated_at = clock_timestamp(),
          moved_at = clock_timestamp()
        where ${HOLDS} and ledger_offset = $4 returning 1
-     ), m as materialized (
+     )${chunk.relays === undefined ? '' : raised(chunk.relays)}, m as materialized (
        select m.*, e.status from held cross join unnest($9::text[], $10::bigint[], $11::bigint[], $12::bigint[]) as m (tenant, id, fingerprint, seq)
        left join lateral (
          select e.status, e.dedupe_key, e.created_at from outbox.events e where e.tenant_id = m.tenant and e.event_id = m.id limit 1
@@ -112,6 +114,12 @@ export async function recoverChunk(
     ofDeleted: first?.ofDeleted ?? 0,
     highestStranger: first?.highestStranger ?? '0',
   };
+}
+
+/** N moves with the chunk that passes the barrier which raised it: cut before, the next take-over meets that barrier again. */
+function raised(relays: number): string {
+  if (!Number.isInteger(relays)) throw new RangeError(`${relays} is no number of relays`);
+  return `, raised as (update outbox.installation i set relays = ${relays} from held where i.relays < ${relays})`;
 }
 
 /**

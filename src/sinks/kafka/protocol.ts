@@ -59,6 +59,11 @@ export interface Requests {
     readonly timeout: number;
     readonly validateOnly: false;
   };
+  CreatePartitions: {
+    readonly topicPartitions: readonly { readonly topic: string; readonly count: number }[];
+    readonly timeout: number;
+    readonly validateOnly: false;
+  };
 }
 
 interface PartitionError {
@@ -99,6 +104,7 @@ export interface Answers {
   };
   Fetch: { readonly responses: readonly { readonly partitions: readonly FetchedPartition[] }[] };
   CreateTopics: { readonly topicErrors: readonly { readonly topic: string; readonly errorCode: number }[] };
+  CreatePartitions: { readonly topicErrors: readonly { readonly topic: string; readonly errorCode: number }[] };
 }
 
 export interface FetchedPartition extends PartitionError {

@@ -31,6 +31,7 @@ describe('loadConfig', () => {
       batchEvents: 6_000,
       batchBytes: 4_194_304,
       mains: 1,
+      total: null,
       lingerMs: 300_000,
       singleBroker: false,
     });
