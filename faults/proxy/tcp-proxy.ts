@@ -35,6 +35,7 @@ export class TcpProxy {
     readonly port: number,
     private readonly server: Server,
     private readonly log: FaultLog,
+    private serverPort: number,
   ) {}
 
   static async start(options: {
@@ -42,8 +43,13 @@ export class TcpProxy {
     readonly port?: number;
     readonly log: FaultLog;
   }): Promise<TcpProxy> {
-    const server = socketServer((client) => proxy.#accept(client, options.serverPort));
-    const proxy: TcpProxy = new TcpProxy(await listen(server, options.port ?? 0), server, options.log);
+    const server = socketServer((client) => proxy.#accept(client));
+    const proxy: TcpProxy = new TcpProxy(
+      await listen(server, options.port ?? 0),
+      server,
+      options.log,
+      options.serverPort,
+    );
     return proxy;
   }
 
@@ -63,6 +69,11 @@ export class TcpProxy {
   resume(): void {
     this.#paused?.resume();
     this.#paused = null;
+  }
+
+  /** New connections lead to this port from now on: another server took the address over. */
+  leadTo(port: number): void {
+    this.serverPort = port;
   }
 
   /** Closes every connection, and new ones at once while `refuse` is true. */
@@ -91,12 +102,12 @@ export class TcpProxy {
     await closeListener(this.server);
   }
 
-  #accept(client: Socket, serverPort: number): void {
+  #accept(client: Socket): void {
     if (this.#refuses) {
       client.destroy();
       return;
     }
-    const connection: Connection = { client, server: dial(serverPort), mute: false };
+    const connection: Connection = { client, server: dial(this.serverPort), mute: false };
     this.#connections.add(connection);
     this.#pipe(connection, client, connection.server, (chunk) => this.#judge(connection, chunk));
     this.#pipe(connection, connection.server, client, () => {

@@ -102,6 +102,8 @@ function invalidLine(file: string, line: number, why: string): OutboxError {
 /** Everything that the producers were promised, found by (tenant, event id), or by (tenant, dedupe key) where the id was lost. */
 export class AcknowledgedIndex {
   readonly #byId = new Map<string, Expected>();
+  /** Others that got an id a second time: a fail-over had lost the first one. By dedupe key as well. */
+  readonly #again = new Map<string, Expected>();
   readonly #maybe = new Map<string, Expected>();
   readonly #tenants = new Set<string>();
   readonly #topics = new Set<string>();
@@ -115,23 +117,27 @@ export class AcknowledgedIndex {
       return;
     }
     const id = pair(event.tenant, event.id);
-    if (!this.#byId.has(id)) this.#byId.set(id, { ...event, originals: 0, replays: null });
+    const known = this.#byId.get(id);
+    if (known === undefined) this.#byId.set(id, { ...event, originals: 0, replays: null });
+    else if (known.dedupeKey !== event.dedupeKey)
+      this.#again.set(pair(id, event.dedupeKey), { ...event, originals: 0, replays: null });
   }
 
   find(tenant: string, id: string, dedupeKey: string): Expected | null {
-    return this.#byId.get(pair(tenant, id)) ?? this.#maybe.get(pair(tenant, dedupeKey)) ?? null;
+    const again = this.#again.size === 0 ? undefined : this.#again.get(pair(pair(tenant, id), dedupeKey));
+    return again ?? this.#byId.get(pair(tenant, id)) ?? this.#maybe.get(pair(tenant, dedupeKey)) ?? null;
   }
 
   /** Surely acknowledged events of which nothing was seen. */
   *unseen(): Generator<Expected> {
-    for (const event of this.#byId.values()) if (event.originals === 0 && event.replays === null) yield event;
+    for (const event of this.#sure()) if (event.originals === 0 && event.replays === null) yield event;
   }
 
   /** The acknowledged event of each of these ids, whatever its tenant. */
   owners(ids: ReadonlySet<string>): Map<string, Expected> {
     const owners = new Map<string, Expected>();
     if (ids.size === 0) return owners;
-    for (const event of this.#byId.values()) if (event.id !== null && ids.has(event.id)) owners.set(event.id, event);
+    for (const event of this.#sure()) if (event.id !== null && ids.has(event.id)) owners.set(event.id, event);
     return owners;
   }
 
@@ -139,7 +145,7 @@ export class AcknowledgedIndex {
   countByTenant(): Map<string, { accepted: number; maybe: number }> {
     const counts = new Map<string, { accepted: number; maybe: number }>();
     for (const tenant of this.#tenants) counts.set(tenant, { accepted: 0, maybe: 0 });
-    for (const event of this.#byId.values()) counts.get(event.tenant)!.accepted += 1;
+    for (const event of this.#sure()) counts.get(event.tenant)!.accepted += 1;
     for (const event of this.#maybe.values()) {
       // A retry that was answered later makes the lost answer irrelevant.
       if (!this.#knows(event)) counts.get(event.tenant)!.maybe += 1;
@@ -148,7 +154,12 @@ export class AcknowledgedIndex {
   }
 
   get size(): number {
-    return this.#byId.size;
+    return this.#byId.size + this.#again.size;
+  }
+
+  /** Events whose id another one has, too. */
+  get idsGivenAgain(): number {
+    return this.#again.size;
   }
 
   get tenants(): ReadonlySet<string> {
@@ -157,6 +168,11 @@ export class AcknowledgedIndex {
 
   get topics(): ReadonlySet<string> {
     return this.#topics;
+  }
+
+  *#sure(): Generator<Expected> {
+    yield* this.#byId.values();
+    yield* this.#again.values();
   }
 
   #knows(maybe: Expected): boolean {

@@ -74,6 +74,7 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
   return {
     clean: unmet.length === 0 && FINDING_KINDS.every((kind) => findings[kind].count === 0),
     acknowledged: expected.size,
+    idsGivenAgain: expected.idsGivenAgain,
     tenants: expected.tenants.size,
     topics,
     ...checks.counts,

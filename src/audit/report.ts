@@ -51,6 +51,8 @@ export interface AuditReport {
   readonly acknowledged: number;
   readonly tenants: number;
   readonly topics: readonly string[];
+  /** Of those, events whose id another one has, too: a fail-over had lost the other one when it was given again. */
+  readonly idsGivenAgain: number;
   /** Distinct acknowledged events of which a committed copy was seen. */
   readonly seen: number;
   /** Committed records read, of all tenants. */
