@@ -1,7 +1,7 @@
 import { AnswerError, CODE, isAnswer } from '../../sinks/kafka/answer-error';
 import type { Broker, Connections } from '../../sinks/kafka/connections';
 import type { Deadline } from '../../sinks/kafka/deadline';
-import { MalformedAnswerError } from '../../sinks/kafka/failures';
+import { MalformedAnswerError, isRefusedLogin } from '../../sinks/kafka/failures';
 import type { TopicPartitions } from '../../sinks/kafka/protocol';
 import type { ProducerIdentity } from '../../sinks/kafka/record-batch';
 import { COORDINATOR_BUSY } from '../../sinks/kafka/refusals';
@@ -37,12 +37,12 @@ export class Epoch {
 
   /**
    * InitProducerId: fences every older producer of the id and ends what they left open (CONCURRENT_TRANSACTIONS until that is done).
-   * From here on the outcome of all their transactions is final. Whatever fails is tried again: it may always be repeated.
+   * From here on the outcome of all their transactions is final. What fails is tried again, unless no waiting mends it: it may always be repeated.
    */
   async initialise(deadline: Deadline): Promise<void> {
     const answer = await this.#atCoordinator(
       deadline,
-      (error) => !isAnswer(error, ...FINAL),
+      (error) => !isAnswer(error, ...FINAL) && !isRefusedLogin(error),
       async (broker) => {
         const got = await this.connections.ask(broker, 'InitProducerId', {
           transactionalId: this.transactionalId,

@@ -108,6 +108,11 @@ export function asOutboxError(error: unknown, { phase, doing }: Circumstances): 
   });
 }
 
+/** The broker does not take the user or the password: trying again with the same ones mends nothing. */
+export function isRefusedLogin(error: unknown): boolean {
+  return verdictOf(error) === AUTHENTICATION;
+}
+
 /** An answer that does not say what it must; nothing may be concluded from it. */
 export class MalformedAnswerError extends Error {}
 
