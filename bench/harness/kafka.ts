@@ -1,6 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs';
 import type { Closing } from './closing';
 import type { BenchServers } from './servers';
+import { createLedTopics } from '../../src/kafka/create-topics';
 
 /** kafkajs as it comes, for everything that is not the product. Errors that its retries do not heal reject. */
 export function benchKafka(brokers: string): Kafka {
@@ -20,10 +21,10 @@ export async function createTopics(
     await work().finally(() => admin.disconnect());
   };
   await connected(() =>
-    admin.createTopics({
-      topics: topics.map((topic) => ({ topic, numPartitions: partitions })),
-      waitForLeaders: true,
-    }),
+    createLedTopics(
+      admin,
+      topics.map((topic) => ({ topic, numPartitions: partitions })),
+    ),
   );
   if (!servers.embedded.includes('kafka')) {
     closing.add('topics', () => connected(() => admin.deleteTopics({ topics: [...topics] })));

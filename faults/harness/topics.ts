@@ -1,5 +1,6 @@
 import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import type { Admin } from 'kafkajs';
+import { createLedTopics } from '../../src/kafka/create-topics';
 
 /** Runs `work` with an admin client of its own. */
 export async function withAdmin<T>(brokers: string, work: (admin: Admin) => Promise<T>): Promise<T> {
@@ -23,16 +24,16 @@ export async function createTopics(
   limits: Readonly<Record<string, number>> = {},
 ): Promise<void> {
   await withAdmin(brokers, (admin) =>
-    admin.createTopics({
-      waitForLeaders: true,
-      topics: topics.map((topic) => ({
+    createLedTopics(
+      admin,
+      topics.map((topic) => ({
         topic,
         numPartitions: 4,
         ...(limits[topic] !== undefined && {
           configEntries: [{ name: 'max.message.bytes', value: String(limits[topic]) }],
         }),
       })),
-    }),
+    ),
   );
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel } from 'kafkajs';
 import type { IHeaders } from 'kafkajs';
+import { createLedTopics } from '../kafka/create-topics';
 
 /** Reads the demo's topics as any consumer would. */
 export interface DemoReader {
@@ -17,7 +18,10 @@ export async function startDemoReader(brokers: readonly string[], topics: readon
   const existing = new Set(await admin.listTopics());
   const missing = topics.filter((topic) => !existing.has(topic));
   if (missing.length > 0) {
-    await admin.createTopics({ waitForLeaders: true, topics: missing.map((topic) => ({ topic, numPartitions: 3 })) });
+    await createLedTopics(
+      admin,
+      missing.map((topic) => ({ topic, numPartitions: 3 })),
+    );
   }
   await admin.disconnect();
 

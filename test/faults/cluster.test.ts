@@ -6,6 +6,7 @@ import type { KafkaCluster } from '../../faults/servers/kafka-cluster';
 import type { Placement } from '../../src/kafka/transaction/types';
 import { outboxEvent } from '../support/kafka-events';
 import { openRelay, relayBatch, relayKafka, RELAYS } from '../support/relay-kafka';
+import { createLedTopics } from '../../src/kafka/create-topics';
 
 const PARTITIONS = 6;
 
@@ -15,9 +16,7 @@ describe('a broker of three dies for good', () => {
   const topic = `cluster-${randomUUID()}`;
   beforeAll(async () => {
     cluster = await startKafkaCluster();
-    await withAdmin(cluster.addresses, (admin) =>
-      admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: true }),
-    );
+    await withAdmin(cluster.addresses, (admin) => createLedTopics(admin, [{ topic, numPartitions: PARTITIONS }]));
   }, 180_000);
   afterAll(() => cluster.stop());
 

@@ -12,6 +12,7 @@ import { KafkaProxy } from '../../faults/proxy/kafka-proxy';
 import { endTxnCommits } from '../../faults/proxy/kafka-rules';
 import { audit } from '../../src/audit/audit';
 import { acknowledgedEvent, messageOf } from '../support/audited-message';
+import { createLedTopics } from '../../src/kafka/create-topics';
 
 /** What the proxy does to a real broker's transactions, before any test relies on it. */
 describe('KafkaProxy', () => {
@@ -42,7 +43,7 @@ describe('KafkaProxy', () => {
     });
     const admin = kafka.admin();
     await admin.connect();
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+    await createLedTopics(admin, [{ topic, numPartitions: 1 }]);
     await admin.disconnect();
     producer = kafka.producer({
       transactionalId: topic,

@@ -4,6 +4,7 @@ import { startStack } from '../../src/stack';
 import { stackEnv, temporaryDataDir } from './stack';
 import { quietKafka } from './kafka';
 import { rmSync } from 'node:fs';
+import { createLedTopics } from '../../src/kafka/create-topics';
 
 const USER = 'publisher';
 const PASSWORD = 'correct-horse';
@@ -67,7 +68,7 @@ export async function startAclKafka(): Promise<AclKafka> {
     ...rule(AclResourceTypes.TOPIC, prefix, AclOperationTypes.WRITE),
     permissionType: PERMISSIONS[permission],
   });
-  await admin.createTopics({ topics: [{ topic: 'outbox-ledger', numPartitions: 1 }] });
+  await createLedTopics(admin, [{ topic: 'outbox-ledger', numPartitions: 1 }]);
   await admin.createAcls({
     acl: [
       rule(AclResourceTypes.TRANSACTIONAL_ID, 'outbox.', AclOperationTypes.WRITE),

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
-import type { Admin } from 'kafkajs';
 import { TopicReader } from '../../src/sinks/kafka/topic-reader';
 import type { AuditedRecord } from '../../src/sinks/kafka/topic-reader';
+import { createLedTopics } from '../../src/kafka/create-topics';
 
 /** A message as a consumer of kafkajs sees it. */
 export interface ConsumedMessage {
@@ -30,18 +29,11 @@ export async function createTopic(
   await admin.connect();
   try {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
-    await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }], waitForLeaders: false });
-    // kafkajs' own wait throws when the first look comes before the broker has heard of the topic.
-    for (let tries = 100; !(await hasLeaders(admin, topic)) && tries > 0; tries -= 1) await delay(50);
+    await createLedTopics(admin, [{ topic, numPartitions: partitions, configEntries }]);
   } finally {
     await admin.disconnect();
   }
   return topic;
-}
-
-async function hasLeaders(admin: Admin, topic: string): Promise<boolean> {
-  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => ({ topics: [] }));
-  return topics[0]?.partitions.every(({ leader }) => leader >= 0) ?? false;
 }
 
 /** Reads `count` messages of a topic from its start with a `read_committed` consumer of kafkajs. */

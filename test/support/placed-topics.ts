@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { withAdmin } from '../../faults/harness/topics';
-import { until } from '../../faults/harness/waiting';
 import { RIG_RELAYS } from './relay-rig';
 import type { RelayRigPlaces } from './relay-rig';
+import { createLedTopics } from '../../src/kafka/create-topics';
 
 const LEDGER_CONFIG = {
   'cleanup.policy': 'delete',
@@ -21,23 +21,13 @@ export async function placeTopic(
   config: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await withAdmin(brokers, async (admin) => {
-    await admin.createTopics({
-      // It throws when the first look comes before the broker has heard of the topic.
-      waitForLeaders: false,
-      topics: [
-        {
-          topic,
-          replicaAssignment: replicas.map((list, partition) => ({ partition, replicas: [...list] })),
-          configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
-        },
-      ],
-    });
-    await until(`leaders of ${topic}`, () =>
-      admin.fetchTopicMetadata({ topics: [topic] }).then(
-        ({ topics }) => topics[0]?.partitions.every(({ leader }) => leader > 0) ?? false,
-        () => false,
-      ),
-    );
+    await createLedTopics(admin, [
+      {
+        topic,
+        replicaAssignment: replicas.map((list, partition) => ({ partition, replicas: [...list] })),
+        configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+      },
+    ]);
   });
 }
 

@@ -5,6 +5,7 @@ import { audit } from '../../../src/audit/audit';
 import type { Acknowledged } from '../../../src/audit/acknowledged';
 import { acknowledgedEvent, messageOf } from '../../support/audited-message';
 import { testServers } from '../../support/stack';
+import { createLedTopics } from '../../../src/kafka/create-topics';
 
 /** The auditor against real logs of Kafka: what kafkajs' own group consumer cannot tell must be told here. */
 describe('audit', () => {
@@ -22,7 +23,7 @@ describe('audit', () => {
     topic = `audit-${randomUUID()}`;
     const admin = kafka.admin();
     await admin.connect();
-    await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
+    await createLedTopics(admin, [{ topic, numPartitions: 2 }]);
     await admin.disconnect();
   });
 

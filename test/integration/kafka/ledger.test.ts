@@ -15,6 +15,7 @@ import {
   tenantsEvents,
 } from '../../support/relay-kafka';
 import { testServers } from '../../support/stack';
+import { createLedTopics } from '../../../src/kafka/create-topics';
 
 describe('the ledger’s topic', () => {
   const brokers = testServers().kafkaBrokers;
@@ -48,7 +49,7 @@ describe('the ledger’s topic', () => {
       { name: 'retention.ms', value: '3600000' },
     ];
     await withAdmin(brokers.join(), (admin) =>
-      admin.createTopics({ topics: [{ topic: kafka.ledgerTopic, numPartitions: 2, configEntries }] }),
+      createLedTopics(admin, [{ topic: kafka.ledgerTopic, numPartitions: 2, configEntries }]),
     );
     const error = await failure(kafka.ensureLedger({ partitions: RELAYS, singleBroker: true }));
     for (const remedy of ['cleanup.policy=delete', 'Run "migrate up"', 'Set retention.ms to 2592000000']) {

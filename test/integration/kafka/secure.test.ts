@@ -15,6 +15,7 @@ import type { RelayKafka } from '../../../src/kafka/relay-kafka';
 import { failure } from '../../support/kafka-bare';
 import { RELAYS, openRelay, relayBatch, relayKafka, result } from '../../support/relay-kafka';
 import { stackEnv } from '../../support/stack';
+import { createLedTopics } from '../../../src/kafka/create-topics';
 
 const PASSWORD = 'correct-horse';
 const INSTALL = 'secure-test';
@@ -136,7 +137,7 @@ describe('relays on a broker with TLS, SASL and ACLs', () => {
     const readOnly = `readonly-${randomUUID()}`;
     const admin = quietKafka(plain).admin();
     await admin.connect();
-    await admin.createTopics({ topics: [{ topic: forbidden }, { topic: readOnly }] });
+    await createLedTopics(admin, [{ topic: forbidden }, { topic: readOnly }]);
     await admin.disconnect();
     await allow([['publisher', AclResourceTypes.TOPIC, 'readonly-', AclOperationTypes.DESCRIBE]]);
     const kafka = kafkaOf('publisher');

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel } from 'kafkajs';
 import { TopicReader } from '../../../src/sinks/kafka/topic-reader';
 import { testServers } from '../../support/stack';
+import { createLedTopics } from '../../../src/kafka/create-topics';
 
 const PARTITIONS = 40;
 const MESSAGES = 20;
@@ -14,7 +15,7 @@ test('steps over nothing in partitions for which the answers had no room', async
   const topic = `reader-${randomUUID()}`;
   const admin = kafka.admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: true });
+  await createLedTopics(admin, [{ topic, numPartitions: PARTITIONS }]);
   const producer = kafka.producer();
   await producer.connect();
   const everywhere = Array.from({ length: PARTITIONS }, (_, partition) => ({ partition, value: 'x'.repeat(1_000) }));

@@ -10,6 +10,7 @@ import { findSearchAttributes } from '../../../src/temporal/search-attributes';
 import { sharedServers } from '../../support/fault-run';
 import { startOwnStack } from '../../support/stack';
 import type { OwnStack } from '../../support/stack';
+import { createLedTopics } from '../../../src/kafka/create-topics';
 
 /** What an operator sees: the Web UI's filters and pages, the metrics, and retention. On a Temporal server of its own. */
 describe('observing publishers', () => {
@@ -54,7 +55,7 @@ describe('observing publishers', () => {
   async function createTopic(topic: string): Promise<void> {
     const admin = new Kafka({ brokers: rig.direct.kafkaBrokers.split(','), logLevel: logLevel.NOTHING }).admin();
     await admin.connect();
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 2 }] });
+    await createLedTopics(admin, [{ topic, numPartitions: 2 }]);
     await admin.disconnect();
   }
   async function until<T>(look: () => Promise<T>, good: (value: T) => boolean, ms = 30_000): Promise<T> {

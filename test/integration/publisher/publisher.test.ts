@@ -5,6 +5,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { Rig } from '../../../faults/harness/rig';
 import type { PublisherState } from '../../../src/domain/publisher-state';
 import { sharedServers } from '../../support/fault-run';
+import { createLedTopics } from '../../../src/kafka/create-topics';
 
 /** The publisher workflow on a real Temporal server, with a worker process as in production. */
 describe('publisher workflow', () => {
@@ -36,7 +37,7 @@ describe('publisher workflow', () => {
   async function topic(name: string): Promise<string> {
     const admin = new Kafka({ brokers: rig.direct.kafkaBrokers.split(','), logLevel: logLevel.NOTHING }).admin();
     await admin.connect();
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic: name, numPartitions: 2 }] });
+    await createLedTopics(admin, [{ topic: name, numPartitions: 2 }]);
     await admin.disconnect();
     return name;
   }

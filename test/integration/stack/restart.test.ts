@@ -6,6 +6,7 @@ import { Client } from 'pg';
 import { joinStack, startStack } from '../../../src/stack';
 import type { Stack } from '../../../src/stack';
 import { stackEnv, temporaryDataDir } from '../../support/stack';
+import { createLedTopics } from '../../../src/kafka/create-topics';
 
 const TOPIC = 'kept';
 const WORKFLOW = { workflowId: 'kept', taskQueue: 'nobody-listens' };
@@ -16,7 +17,7 @@ async function write(stack: Stack): Promise<void> {
   await withKafka(stack, async (kafka) => {
     const admin = kafka.admin();
     await admin.connect();
-    await admin.createTopics({ topics: [{ topic: TOPIC, numPartitions: 1 }], waitForLeaders: true });
+    await createLedTopics(admin, [{ topic: TOPIC, numPartitions: 1 }]);
     await admin.disconnect();
     const producer = kafka.producer();
     await producer.connect();

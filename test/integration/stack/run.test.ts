@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { Kafka, logLevel } from 'kafkajs';
 import { Connection } from '@temporalio/client';
 import { testServers } from '../../support/stack';
+import { createLedTopics } from '../../../src/kafka/create-topics';
 
 /** The stack that global-setup.ts started for this run answers as the three servers' clients see it. */
 describe('the stack of the test run', () => {
@@ -36,7 +37,7 @@ describe('the stack of the test run', () => {
     const admin = kafka.admin();
     await admin.connect();
     const topic = `stack-run-${process.pid}`;
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+    await createLedTopics(admin, [{ topic, numPartitions: 1 }]);
     const producer = kafka.producer({ transactionalId: topic, maxInFlightRequests: 1, idempotent: true });
     await producer.connect();
     const transaction = await producer.transaction();
