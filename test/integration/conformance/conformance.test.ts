@@ -1,7 +1,10 @@
+import { gateFailpoints } from '../../../src/failpoints/failpoint';
+import { holdCourses } from './course';
 import { conformanceScope } from './scope';
 import { conform } from './walk';
 
-jest.mock('../../../src/failpoints/failpoint', () => jest.requireActual<object>('./course'));
+beforeAll(holdCourses);
+afterAll(() => gateFailpoints(null));
 
 /** OUTBOX_CONFORMANCE_SEED repeats one walk, as a failure names it. */
 const given = process.env['OUTBOX_CONFORMANCE_SEED'];

@@ -1,14 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { gateFailpoints } from '../../../src/failpoints/failpoint';
 
 const current = new AsyncLocalStorage<{ at(place: string): Promise<void> | void }>();
 
-/** Stands in for the product's `failpoint`: there, work that belongs to a course waits until the walk lets it go on. */
-export function failpoint(place: string): Promise<void> | void {
-  return current.getStore()?.at(place);
-}
-
-export function failpointsActive(): boolean {
-  return false;
+/** From now on work that belongs to a course waits at failpoints until the walk lets it go on. */
+export function holdCourses(): void {
+  gateFailpoints((place) => current.getStore()?.at(place));
 }
 
 export type Report<T> =
