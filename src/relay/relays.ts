@@ -158,8 +158,15 @@ export class Relays {
 
   async #lease(): Promise<RelayLease[]> {
     for (const [number, { state }] of this.#relays) if (state === 'ended') this.#relays.delete(number);
+    const running = [...this.#relays.values()].filter(({ state }) => state === 'running');
     await renewLeases(this.deps.db, this.deps.worker, [...this.#relays.keys(), ...this.#recovering]);
-    return readLeases(this.deps.db);
+    const leases = await readLeases(this.deps.db);
+    // One without publishers asks nothing of Postgres, and would never hear that there is another server, while all wait for its take-over.
+    const lost = new Set(
+      leases.filter(({ recovered, holder }) => !recovered || holder !== this.deps.worker).map(({ relay }) => relay),
+    );
+    for (const relay of running) if (lost.has(relay.relay)) relay.renew();
+    return leases;
   }
 
   async #tend(leases: readonly RelayLease[]): Promise<void> {
