@@ -91,10 +91,12 @@ describe('replay through a relay', () => {
        from outbox.replay_events r group by r.batch_relay, r.batch_seq order by r.batch_seq`,
     );
     expect(await status()).toMatchObject({ published: 1_000 });
-    // A slow machine has transactions of 50 events.
-    const mixed = rows.filter(({ live }) => live >= 20);
-    expect(mixed.length).toBeGreaterThan(5);
-    for (const { live, copies } of mixed) expect(copies).toBeLessThanOrEqual(Math.ceil((live + copies) * 0.2));
+    // All but the last, in which live events no longer wanted the rest.
+    const mixed = rows.filter(({ live }) => live > 0).slice(0, -1);
+    expect(mixed.length).toBeGreaterThan(3);
+    const [live, copies] = [sum(mixed.map((row) => row.live)), sum(mixed.map((row) => row.copies))];
+    expect(copies).toBeGreaterThan(0);
+    expect(copies).toBeLessThanOrEqual((live + copies) * 0.2);
   });
 
   it('pause and cancel take back what is not on its way', async () => {
@@ -229,3 +231,7 @@ describe('replay through a relay', () => {
     expect(await readCopies(rig.topic, 27)).toHaveLength(27);
   });
 });
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
+}
