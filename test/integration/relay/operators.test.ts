@@ -64,7 +64,7 @@ describe('relays as operators see them', () => {
       ok: false,
       detail: expect.stringContaining('has 2 partitions of 5'),
     });
-    expect(checkRelayLedger(null)).toMatchObject({ ok: false, remedy: expect.stringContaining('Start a worker') });
+    expect(checkRelayLedger(null)).toMatchObject({ ok: false, remedy: expect.stringContaining('Run migrate up') });
     await set(`insert into outbox.unsettled (tenant_id, event_id, fingerprint, relay, seq, at)
       values ('acme', 1, 1, 1, 1, clock_timestamp() - interval '2 minutes')`);
     expect(await checkRelayWork(rig.db.pool)).toMatchObject({ ok: false, remedy: expect.stringContaining('pg_locks') });
