@@ -33,7 +33,7 @@ describe('a broker of three dies, and with it one topic', () => {
       await placeTopic(cluster.addresses, lone, [[DEAD]], { 'min.insync.replicas': '1' });
       const worker = rig.worker('w1', { lingerMs: 600_000, drainMaxMs: 600_000 });
       await until('a relay that runs', () => worker.states().some(({ state }) => state === 'running'));
-      for (const tenant of ['other', 'both']) void rig.drain(worker, tenant);
+      for (const tenant of ['other', 'both']) rig.keepDraining(worker, tenant);
       await until('both attached', () => worker.states().some(({ publishers }) => publishers === 2));
       for (const topic of [good, lone]) await rig.store('both', 20, () => ({ topic }));
       await rig.store('other', 20, () => ({ topic: good }));

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 import type { DrainOutcome, DrainRequest } from '../../src/domain/drain';
 import { DEFAULT_MAX_ATTEMPTS, DEFAULT_ON_POISON } from '../../src/domain/hold-key';
@@ -28,10 +29,15 @@ export interface RelayRig {
   worker(name: string, changes?: Partial<WorkerDeps>): Relays;
   /** Attaches a tenant's publisher and waits for what became of its drain. */
   drain(relays: Relays, tenant: string, changes?: Partial<DrainRequest>): Promise<DrainOutcome>;
+  /** As a workflow would: asks for a drain anew whenever one has ended, until the rig is closed. */
+  keepDraining(relays: Relays, tenant: string): void;
   /** Stores events with these ordering keys; returns their ids in order. */
   store(tenant: string, count: number, event?: (index: number) => Partial<NewEvent>): Promise<string[]>;
   close(): Promise<void>;
 }
+
+/** After an attach that no relay could take, ms. */
+const AGAIN_MS = 200;
 
 export async function createRelayRig(...tenants: string[]): Promise<RelayRig> {
   return relayRigOn(testServers().kafkaBrokers, tenants);
@@ -85,7 +91,8 @@ export async function relayRigOn(
     doubt: (relay, code, message) => void notes.push(`relay ${relay} ${code}: ${message}`),
     note: (what, details) => void notes.push(`${what} ${JSON.stringify(details)}`),
   };
-  return {
+  let closed = false;
+  const rig: RelayRig = {
     db,
     kafka,
     topic,
@@ -126,6 +133,12 @@ export async function relayRigOn(
       if (answer.kind !== 'attached') throw new Error(`not attached: ${JSON.stringify(answer)}`);
       return outcome;
     },
+    keepDraining(relays, tenant) {
+      const keep = async (): Promise<void> => {
+        while (!closed) await rig.drain(relays, tenant).catch(() => delay(AGAIN_MS));
+      };
+      void keep();
+    },
     async store(tenant, count, event = () => ({})) {
       const events = Array.from({ length: count }, (_, index) => ({
         tenant,
@@ -141,9 +154,11 @@ export async function relayRigOn(
       return (await insertMany(db.pool, events)).map((row) => row.id ?? `refused: ${row.reason}`);
     },
     async close() {
+      closed = true;
       await Promise.all(workers.map((relays) => relays.stop()));
       kafka.close();
       await db.drop();
     },
   };
+  return rig;
 }
